@@ -1,0 +1,62 @@
+"""What every generated or read object offers: a surface with fixed topology that can be posed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+class ObjectKind(StrEnum):
+    """How an object moves; known to the data, never shown to a network."""
+
+    ARTICULATED = "articulated"
+    ELASTIC = "elastic"
+    CLOTH = "cloth"
+    ROPE = "rope"
+    MULTI_BODY = "multi_body"
+
+
+@dataclass(frozen=True)
+class Frames:
+    """One surface in several poses.
+
+    Attributes:
+        vertices: positions in metres, world frame with z up.
+        rotations: unit quaternions (w, x, y, z) that turn the material around each vertex from the
+            object's reference pose (state 0) into this pose.
+    """
+
+    vertices: Float[np.ndarray, "frames vertices 3"]
+    rotations: Float[np.ndarray, "frames vertices 4"]
+
+
+class GeneratedObject(ABC):
+    """A surface mesh and the map from a few state coordinates to its poses.
+
+    Attributes:
+        family: name of the generator, or of the file an object was read from.
+        kind: how the object moves.
+        triangles: vertex indices, counter-clockwise seen from outside.
+        degrees_of_freedom: number of independent state coordinates.
+        part_of_vertex: which part a vertex belongs to; parts share no vertices.
+        state_range: lower and upper limit of each coordinate (radians, metres, or modal angles).
+    """
+
+    family: str
+    kind: ObjectKind
+    triangles: Int[np.ndarray, "triangles 3"]
+    degrees_of_freedom: int
+    part_of_vertex: Int[np.ndarray, " vertices"]
+    state_range: Float[np.ndarray, "coordinates 2"]
+
+    @abstractmethod
+    def sample_states(self, rng: np.random.Generator, count: int) -> Float[np.ndarray, "count coordinates"]:
+        """Draw plausible states, all within ``state_range``."""
+
+    @abstractmethod
+    def pose(self, states: Float[np.ndarray, "count coordinates"]) -> Frames:
+        """Place the surface for each state; the base part stays where it is."""

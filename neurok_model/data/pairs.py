@@ -1,0 +1,156 @@
+"""Training examples: one scan M0 and several deformations of it, as points with normals and motions.
+
+A batch is a pure function of the seed and its number, so any number of workers yields the same bytes and a
+resumed run continues with exactly the batches that it would have seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from neurok_model.data.augmentation import AugmentationConfiguration, corrupt_scan, reorient
+from neurok_model.data.families import build_object, family_names
+from neurok_model.data.generated_object import GeneratedObject
+from neurok_model.data.quaternions import quaternion_conjugate, quaternion_product
+from neurok_model.geometry.normalisation import Normalisation
+from neurok_model.geometry.sampling import draw_on_triangles, triangle_areas_and_normals
+
+SPLITS = {"train": 0, "validation": 1, "test": 2}
+"""Every split draws its instances from its own stream of seeds; they never meet."""
+
+
+@dataclass(frozen=True)
+class PairConfiguration:
+    """What a batch holds.
+
+    Args:
+        objects: scans M0 per batch.
+        scans_per_instance: how many of them show the same instance in different poses.
+        targets: deformations per scan.
+        scan_points: surface points that the prior encoder reads.
+        deformation_points: surface points that the deformation encoder reads.
+        query_points: surface points at which the decoder is judged.
+        short_motion_share: share of targets that differ from M0 only a little. They take the place of
+            identical pairs, which would put the rest latent into a basin of its own.
+        families: names of the families to draw from; empty for all.
+    """
+
+    objects: int = 16
+    scans_per_instance: int = 2
+    targets: int = 4
+    scan_points: int = 384
+    deformation_points: int = 160
+    query_points: int = 192
+    short_motion_share: float = 0.15
+    families: tuple[str, ...] = ()
+
+
+class PairBatch(NamedTuple):
+    """Tensors of one batch, in the normalised coordinates of each scan (longest side of the scan = 1)."""
+
+    scan_points: Float[Tensor, "b s 3"]
+    scan_normals: Float[Tensor, "b s 3"]
+    points: Float[Tensor, "b n 3"]
+    normals: Float[Tensor, "b n 3"]
+    displacement: Float[Tensor, "b f n 3"]
+    rotation: Float[Tensor, "b f n 4"]
+    family: Int[Tensor, " b"]
+
+
+class PairBatches(Dataset[PairBatch]):
+    """Batches by number. The first ``deformation_points`` of each object's points are the encoder's."""
+
+    def __init__(
+        self,
+        configuration: PairConfiguration,
+        augmentation: AugmentationConfiguration,
+        split: str,
+        seed: int,
+        count: int,
+    ) -> None:
+        self.configuration = configuration
+        self.augmentation = augmentation
+        self.split = split
+        self.seed = seed
+        self.count = count
+        self.families = list(configuration.families or family_names())
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> PairBatch:
+        generator = np.random.default_rng((self.seed, SPLITS[self.split], number))
+        examples = []
+        while len(examples) < self.configuration.objects:
+            family = int(generator.integers(len(self.families)))
+            instance = build_object(self.families[family], instance_seed(self.split, generator))
+            for _ in range(min(self.configuration.scans_per_instance, self.configuration.objects - len(examples))):
+                examples.append(make_example(instance, self.configuration, self.augmentation, generator, family))
+        columns = zip(*examples, strict=True)
+        return PairBatch(*(torch.from_numpy(np.stack(column)) for column in columns))
+
+
+def instance_seed(split: str, generator: np.random.Generator) -> int:
+    """A seed for ``build_object`` that belongs to one split: its remainder modulo 3 tells which."""
+    return int(generator.integers(2**40)) * len(SPLITS) + SPLITS[split]
+
+
+def target_states(
+    instance: GeneratedObject, rest: Float[np.ndarray, " d"], configuration: PairConfiguration, generator: np.random.Generator
+) -> Float[np.ndarray, "f d"]:
+    """States of the deformed frames: all coordinates moved, or only some of them, far or only a little."""
+    count = configuration.targets
+    states = instance.sample_states(generator, count)
+    moved_share = generator.choice((1.0, 0.5), size=(count, 1))
+    moved = generator.random(states.shape) < moved_share
+    moved[np.arange(count), generator.integers(states.shape[1], size=count)] = True
+    states = np.where(moved, states, rest)
+    short = generator.random((count, 1)) < configuration.short_motion_share
+    length = np.where(short, generator.random((count, 1)) * 0.1, 1.0)
+    return np.asarray(rest + length * (states - rest))
+
+
+def make_example(
+    instance: GeneratedObject,
+    configuration: PairConfiguration,
+    augmentation: AugmentationConfiguration,
+    generator: np.random.Generator,
+    family: int,
+) -> tuple[np.ndarray, ...]:
+    """One scan of an instance and its deformations; the fields of :class:`PairBatch` without the batch."""
+    rest = instance.sample_states(generator, 1)[0]
+    states = np.concatenate((rest[None], target_states(instance, rest, configuration, generator)))
+    frames = instance.pose(states)
+    triangles = instance.triangles
+    areas, triangle_normals = triangle_areas_and_normals(frames.vertices[0][triangles])
+    clean = configuration.deformation_points + configuration.query_points
+    triangle, barycentric = draw_on_triangles(areas, clean + configuration.scan_points, generator)
+    order = generator.permutation(len(triangle))
+    triangle, barycentric = triangle[order], barycentric[order]
+    corners = triangles[triangle]
+    positions = np.einsum("nc,fncd->fnd", barycentric, frames.vertices[:, corners])
+    nearest = corners[np.arange(len(corners)), barycentric.argmax(axis=1)]
+    absolute = frames.rotations[:, nearest]
+    rotations = quaternion_product(absolute[1:], quaternion_conjugate(absolute[:1]))
+    positions, normals, rotations = reorient(
+        positions, triangle_normals[triangle], rotations, augmentation, generator
+    )
+    scan_points, scan_normals = corrupt_scan(positions[0, clean:], normals[clean:], augmentation, generator)
+    box = Normalisation.of(scan_points)
+    still = positions[0, :clean]
+    return (
+        box.apply(scan_points).astype(np.float32),
+        scan_normals.astype(np.float32),
+        box.apply(still).astype(np.float32),
+        normals[:clean].astype(np.float32),
+        ((positions[1:, :clean] - still) / box.scale).astype(np.float32),
+        rotations[:, :clean].astype(np.float32),
+        np.int64(family),
+    )
