@@ -43,11 +43,11 @@ class PairConfiguration:
     """
 
     objects: int = 16
-    scans_per_instance: int = 2
+    scans_per_instance: int = 1
     targets: int = 4
-    scan_points: int = 384
-    deformation_points: int = 160
-    query_points: int = 192
+    scan_points: int = 320
+    deformation_points: int = 128
+    query_points: int = 160
     short_motion_share: float = 0.15
     families: tuple[str, ...] = ()
 

@@ -1,0 +1,106 @@
+"""Transformer blocks that can be differentiated twice in forward mode.
+
+Attention is written as matrix products, because fused kernels have no forward-mode derivative, and
+normalisation is RMSNorm, because the second forward derivative of layer normalisation is silently wrong in
+current PyTorch.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Attention(nn.Module):
+    """Multi-head attention of ``queries`` to ``memory``."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_query = nn.Linear(width, width, bias=False)
+        self.to_key_value = nn.Linear(width, 2 * width, bias=False)
+        self.to_output = nn.Linear(width, width)
+
+    def forward(
+        self, queries: Float[Tensor, "*#b q w"], memory: Float[Tensor, "*#b m w"]
+    ) -> Float[Tensor, "*b q w"]:
+        """Return what each query gathered from the memory; leading dimensions broadcast."""
+        query = self._split(self.to_query(queries))
+        key, value = (self._split(part) for part in self.to_key_value(memory).chunk(2, dim=-1))
+        scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+        gathered = torch.softmax(scores, dim=-1) @ value
+        return self.to_output(gathered.transpose(-2, -3).flatten(-2))
+
+    def _split(self, tokens: Float[Tensor, "*b n w"]) -> Float[Tensor, "*b h n c"]:
+        return tokens.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
+
+
+class FeedForward(nn.Sequential):
+    """Two linear layers around a GELU."""
+
+    def __init__(self, width: int, expansion: int = 4) -> None:
+        super().__init__(nn.Linear(width, expansion * width), nn.GELU(), nn.Linear(expansion * width, width))
+
+
+class CrossBlock(nn.Module):
+    """Tokens read from a memory: pre-normalised cross-attention, then a feed-forward layer."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.normalise_queries = nn.RMSNorm(width)
+        self.normalise_memory = nn.RMSNorm(width)
+        self.attention = Attention(width, heads)
+        self.normalise_hidden = nn.RMSNorm(width)
+        self.feed_forward = FeedForward(width)
+
+    def forward(
+        self, tokens: Float[Tensor, "*#b q w"], memory: Float[Tensor, "*#b m w"]
+    ) -> Float[Tensor, "*b q w"]:
+        """Return the updated tokens."""
+        tokens = tokens + self.attention(self.normalise_queries(tokens), self.normalise_memory(memory))
+        return tokens + self.feed_forward(self.normalise_hidden(tokens))
+
+
+class SelfBlock(nn.Module):
+    """Tokens exchange among themselves: pre-normalised self-attention, then a feed-forward layer."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.normalise_tokens = nn.RMSNorm(width)
+        self.attention = Attention(width, heads)
+        self.normalise_hidden = nn.RMSNorm(width)
+        self.feed_forward = FeedForward(width)
+
+    def forward(self, tokens: Float[Tensor, "*b n w"]) -> Float[Tensor, "*b n w"]:
+        """Return the updated tokens."""
+        normalised = self.normalise_tokens(tokens)
+        tokens = tokens + self.attention(normalised, normalised)
+        return tokens + self.feed_forward(self.normalise_hidden(tokens))
+
+
+class FourierFeatures(nn.Module):
+    """Sines and cosines of positions at octave frequencies, beside the positions themselves (3DShape2VecSet)."""
+
+    frequencies: Tensor
+
+    def __init__(self, octaves: int) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", math.pi * 2.0 ** torch.arange(octaves), persistent=False)
+
+    @property
+    def channels(self) -> int:
+        """Number of features per position."""
+        return 3 + 6 * len(self.frequencies)
+
+    def forward(self, positions: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b c"]:
+        """Embed positions in normalised coordinates."""
+        angles = (positions[..., None] * self.frequencies).flatten(-2)
+        return torch.cat((positions, angles.sin(), angles.cos()), dim=-1)
+
+
+def learned_tokens(count: int, width: int) -> nn.Parameter:
+    """Tokens that a Perceiver learns instead of reading them from its input."""
+    return nn.Parameter(torch.randn(count, width) * width**-0.5)

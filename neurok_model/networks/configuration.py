@@ -1,0 +1,46 @@
+"""Size and form of the networks: everything that a checkpoint's JSON file must say to rebuild them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class NetworkConfiguration:
+    """Architecture of the three networks.
+
+    Args:
+        width: channels of every token.
+        heads: attention heads.
+        context_tokens: learned tokens that summarise M0.
+        context_layers: self-attention blocks over them.
+        deformation_layers: self-attention blocks of the deformation encoder.
+        decoder_layers: self-attention blocks of the decoder.
+        latent_tokens: tokens that make up z.
+        latent_channels: numbers per latent token; z has latent_tokens * latent_channels dimensions.
+        fourier_octaves: octaves of the positional embedding.
+        head: "blend_skinning" (fixed weights, moving handles) or "pointwise" (the paper's free output).
+        handles: moving frames of the blend-skinning head.
+    """
+
+    width: int = 128
+    heads: int = 4
+    context_tokens: int = 32
+    context_layers: int = 4
+    deformation_layers: int = 2
+    decoder_layers: int = 3
+    latent_tokens: int = 8
+    latent_channels: int = 4
+    fourier_octaves: int = 7
+    head: str = "blend_skinning"
+    handles: int = 16
+
+    @property
+    def latent_dimension(self) -> int:
+        """Dimension k of the latent z."""
+        return self.latent_tokens * self.latent_channels
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)

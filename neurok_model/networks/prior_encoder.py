@@ -1,0 +1,54 @@
+"""E_cond: what a static scan says about how its object can move."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from neurok_model.networks.blocks import CrossBlock, FourierFeatures, SelfBlock, learned_tokens
+from neurok_model.networks.configuration import NetworkConfiguration
+
+
+class KinematicPrior(NamedTuple):
+    """The prior N(mean, I) over z, and the tokens that describe M0 to the other two networks."""
+
+    mean: Float[Tensor, "b k"]
+    context: Float[Tensor, "b c w"]
+
+
+class PriorEncoder(nn.Module):
+    """Perceiver over the surface points of M0: E_cond(M0) -> N(mu_cond, I)."""
+
+    def __init__(self, configuration: NetworkConfiguration) -> None:
+        super().__init__()
+        width, heads = configuration.width, configuration.heads
+        self.fourier = FourierFeatures(configuration.fourier_octaves)
+        self.embed_points = nn.Sequential(
+            nn.Linear(self.fourier.channels + 3, width), nn.GELU(), nn.Linear(width, width)
+        )
+        self.tokens = learned_tokens(configuration.context_tokens, width)
+        self.read_first = CrossBlock(width, heads)
+        self.read_again = CrossBlock(width, heads)
+        half = configuration.context_layers // 2
+        self.early = nn.ModuleList(SelfBlock(width, heads) for _ in range(half))
+        self.late = nn.ModuleList(SelfBlock(width, heads) for _ in range(configuration.context_layers - half))
+        self.normalise = nn.RMSNorm(width)
+        self.latent_tokens = learned_tokens(configuration.latent_tokens, width)
+        self.read_latent = CrossBlock(width, heads)
+        self.to_mean = nn.Linear(width, configuration.latent_channels)
+
+    def forward(self, points: Float[Tensor, "b n 3"], normals: Float[Tensor, "b n 3"]) -> KinematicPrior:
+        """Encode surface points (normalised coordinates) and their unit normals."""
+        features = self.embed_points(torch.cat((self.fourier(points), normals), dim=-1))
+        tokens = self.read_first(self.tokens.expand(len(points), -1, -1), features)
+        for block in self.early:
+            tokens = block(tokens)
+        tokens = self.read_again(tokens, features)
+        for block in self.late:
+            tokens = block(tokens)
+        context = self.normalise(tokens)
+        latent = self.read_latent(self.latent_tokens.expand(len(points), -1, -1), context)
+        return KinematicPrior(self.to_mean(latent).flatten(-2), context)

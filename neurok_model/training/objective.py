@@ -1,0 +1,121 @@
+"""The conditional variational objective: reconstruction plus a weighted Kullback-Leibler divergence.
+
+In normalised coordinates (longest side of M0 = 1), with means over points and deformations and the divergence
+summed over latent dimensions:
+
+    loss = 10 E|d - d'|^2 + w E|d - d'|_1 + lambda KL(q || p)
+
+A motion of root-mean-square size D is worth encoding in a dimension of its own only if 10 D^2 > lambda / 2:
+lambda = 1e-3 keeps motions over 0.7 % of the object's size, lambda = 5e-3 only those over 1.6 %.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neurok_model.data.pairs import PairBatch
+from neurok_model.geometry import dual_quaternions as dq
+from neurok_model.networks import KinematicPrior, NeurokNetworks, Posterior
+
+SQUARED_WEIGHT = 10.0
+
+
+class LossTerms(NamedTuple):
+    """Scalars of one batch; ``total`` is what is minimised."""
+
+    total: Float[Tensor, ""]
+    squared_error: Float[Tensor, ""]
+    absolute_error: Float[Tensor, ""]
+    mean_distance: Float[Tensor, ""]
+    divergence: Float[Tensor, ""]
+    active_dimensions: Float[Tensor, ""]
+
+
+class ObjectiveWeights(NamedTuple):
+    """Weights at one step of training; see :mod:`neurok_model.training.schedule`."""
+
+    divergence: float
+    absolute: float
+    nested_dropout: float
+
+
+def divergence_per_dimension(posterior: Posterior, prior: KinematicPrior) -> Float[Tensor, "b f k"]:
+    """KL(N(mu, diag sigma^2) || N(mu_cond, I)) of each latent dimension, in nats."""
+    offset = posterior.mean - prior.mean[:, None]
+    variance = (2.0 * posterior.log_deviation).exp()
+    return 0.5 * (offset.square() + variance - 1.0) - posterior.log_deviation
+
+
+def keep_leading_dimensions(
+    latents: Float[Tensor, "b f k"],
+    prior: KinematicPrior,
+    divergence: Float[Tensor, "b f k"],
+    share: float,
+    generator: torch.Generator,
+    largest: int = 16,
+) -> Float[Tensor, "b f k"]:
+    """Nested dropout: for a share of the objects keep only the m most informative dimensions.
+
+    Dimensions are ranked per object by their mean divergence, m is log-uniform in 1..largest, and the others
+    fall back to the prior's mean, so that information gathers in as few dimensions as possible.
+    """
+    if share <= 0.0:
+        return latents
+    objects, _, dimensions = latents.shape
+    rank = divergence.detach().mean(dim=1).argsort(dim=-1, descending=True).argsort(dim=-1)
+    top = torch.log(torch.tensor(float(largest + 1)))
+    kept = torch.exp(torch.rand(objects, generator=generator) * top).floor().long()
+    untouched = torch.rand(objects, generator=generator) >= share
+    kept = torch.where(untouched, dimensions, kept).to(latents.device)
+    return torch.where((rank < kept[:, None])[:, None], latents, prior.mean[:, None])
+
+
+def objective(
+    networks: NeurokNetworks,
+    batch: PairBatch,
+    deformation_points: int,
+    weights: ObjectiveWeights,
+    generator: torch.Generator,
+) -> LossTerms:
+    """Evaluate the objective on one batch.
+
+    Args:
+        networks: the three networks.
+        batch: one batch; its first ``deformation_points`` points feed the deformation encoder, and the others
+            are where the decoder is judged.
+        deformation_points: where the points are split.
+        weights: the schedule's weights at this step.
+        generator: source of the posterior's noise and of nested dropout (CPU).
+    """
+    seen, asked = slice(None, deformation_points), slice(deformation_points, None)
+    prior = networks.prior_encoder(batch.scan_points, batch.scan_normals)
+    motion = dq.from_motion(
+        batch.rotation[:, :, seen],
+        batch.points[:, None, seen],
+        batch.points[:, None, seen] + batch.displacement[:, :, seen],
+    )
+    posterior = networks.deformation_encoder(
+        prior, batch.points[:, seen], batch.normals[:, seen], batch.displacement[:, :, seen], motion
+    )
+    noise = torch.randn(posterior.mean.shape, generator=generator).to(posterior.mean)
+    latents = posterior.mean + posterior.log_deviation.exp() * noise
+    divergence = divergence_per_dimension(posterior, prior)
+    latents = keep_leading_dimensions(latents, prior, divergence, weights.nested_dropout, generator)
+    bound = networks.decoder.bind(batch.points[:, asked], batch.normals[:, asked], prior.context)
+    error = bound.displacement(latents) - batch.displacement[:, :, asked]
+    squared = error.square().sum(-1).mean()
+    absolute = error.abs().sum(-1).mean()
+    total_divergence = divergence.sum(-1).mean()
+    total = SQUARED_WEIGHT * squared + weights.absolute * absolute + weights.divergence * total_divergence
+    return LossTerms(
+        total,
+        squared.detach(),
+        absolute.detach(),
+        error.detach().norm(dim=-1).mean(),
+        total_divergence.detach(),
+        (divergence.detach().mean(dim=(0, 1)) > 0.1).sum().float(),
+    )

@@ -1,0 +1,77 @@
+"""How the weights of the objective and the learning rate change over a run.
+
+A divergence weight from the first step collapses the latent, and none at all leaves it many-dimensional. So the
+networks first learn to move things freely, are then squeezed until unneeded dimensions are pruned, and are
+finally relaxed, with nested dropout ordering the dimensions that are left.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from neurok_model.training.objective import ObjectiveWeights
+
+
+@dataclass(frozen=True)
+class ScheduleConfiguration:
+    """Phases as shares of the run, and the divergence weight lambda of each.
+
+    Args:
+        warm_up_steps: steps of linear learning-rate growth.
+        absolute_from: share of the run after which absolute error joins the squared one; an absolute error from
+            the start would prefer no motion at all.
+        free_until: end of the free phase.
+        squeezed_from: end of the ramp to the squeeze.
+        squeezed_until: end of the squeeze.
+        relaxed_from: end of the way down to the final weight.
+        nested_from: start of nested dropout.
+        free_divergence: lambda of the free phase.
+        squeeze_divergence: lambda of the squeeze.
+        final_divergence: lambda of the rest.
+        nested_share: share of objects under nested dropout.
+        final_learning_rate: last learning rate as a share of the peak.
+    """
+
+    warm_up_steps: int = 200
+    absolute_from: float = 0.06
+    free_until: float = 0.35
+    squeezed_from: float = 0.45
+    squeezed_until: float = 0.6
+    relaxed_from: float = 0.65
+    nested_from: float = 0.65
+    free_divergence: float = 1e-5
+    squeeze_divergence: float = 4e-3
+    final_divergence: float = 1e-3
+    nested_share: float = 0.5
+    final_learning_rate: float = 0.02
+
+    def learning_rate_factor(self, step: int, steps: int) -> float:
+        """Learning rate at ``step`` as a share of its peak: linear warm-up, then half a cosine."""
+        warm_up = min(1.0, (step + 1) / self.warm_up_steps)
+        cosine = 0.5 * (1.0 + math.cos(math.pi * step / steps))
+        return warm_up * (self.final_learning_rate + (1.0 - self.final_learning_rate) * cosine)
+
+    def weights(self, step: int, steps: int) -> ObjectiveWeights:
+        """Weights of the objective at ``step`` of ``steps``."""
+        progress = step / steps
+        return ObjectiveWeights(
+            divergence=self._divergence(progress),
+            absolute=1.0 if progress >= self.absolute_from else 0.0,
+            nested_dropout=self.nested_share if progress >= self.nested_from else 0.0,
+        )
+
+    def _divergence(self, progress: float) -> float:
+        knots = (
+            (self.free_until, self.free_divergence),
+            (self.squeezed_from, self.squeeze_divergence),
+            (self.squeezed_until, self.squeeze_divergence),
+            (self.relaxed_from, self.final_divergence),
+        )
+        if progress <= knots[0][0]:
+            return knots[0][1]
+        for (start, before), (end, after) in zip(knots, knots[1:], strict=False):
+            if progress < end:
+                part = (progress - start) / (end - start)
+                return math.exp((1.0 - part) * math.log(before) + part * math.log(after))
+        return knots[-1][1]
