@@ -76,6 +76,15 @@ class KinematicTree:
         """A part of its own that does not move against its parent: a jammed door, a glued lid."""
         return self._append(JointType.FIXED, parent, (0.0, 0.0, 0.0), (0.0, 0.0, 1.0), -1, 0.0)
 
+    def transform(self, matrix: Float[np.ndarray, "3 3"], offset: Vector = (0.0, 0.0, 0.0)) -> None:
+        """Turn or mirror and then move everything: surfaces, anchors and axes (for an orthogonal matrix)."""
+        handedness = float(np.sign(np.linalg.det(matrix)))
+        for part in self.parts:
+            part.surfaces = [surface.transformed(matrix, offset) for surface in part.surfaces]
+            part.anchor = matrix @ part.anchor + np.asarray(offset, dtype=np.float64)
+            # A mirror turns a rotation axis around but not a direction of travel.
+            part.axis = matrix @ part.axis * (handedness if part.joint is JointType.HINGE else 1.0)
+
     def _free(
         self,
         joint: JointType,

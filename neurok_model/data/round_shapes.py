@@ -150,6 +150,36 @@ def ring(center: Vector, axis: Vector, radius: float, bar_radius: float, segment
     return sweep(circle @ frame_along(axis).T + np.asarray(center), bar_radius, sides, closed=True)
 
 
+def perforated_prism(
+    outline: Float[np.ndarray, "corners 2"],
+    hole: Float[np.ndarray, "corners 2"],
+    depth: float,
+    first: Vector = (1.0, 0.0, 0.0),
+    second: Vector = (0.0, 1.0, 0.0),
+    origin: Vector = (0.0, 0.0, 0.0),
+) -> Surface:
+    """A plate with a hole: both outlines counter-clockwise, with equal counts and matching corners."""
+    frame = np.stack([np.asarray(first), np.asarray(second), np.cross(first, second)], axis=1)
+    corners = len(outline)
+    low, high = np.zeros((corners, 1)), np.full((corners, 1), depth)
+    rings = [np.hstack([outline, low]), np.hstack([outline, high]), np.hstack([hole, high]), np.hstack([hole, low])]
+    surface = Surface(np.concatenate(rings), _rings_to_triangles(4, corners, closed=True))
+    return surface.transformed(frame, origin)
+
+
+def circle(radius: float, sides: int = 20, flatten: float = 1.0) -> Float[np.ndarray, "sides 2"]:
+    """Outline of a circle or ellipse, counter-clockwise."""
+    angle = 2 * np.pi * np.arange(sides) / sides
+    return radius * np.stack([np.cos(angle), flatten * np.sin(angle)], axis=-1)
+
+
+def rectangle_by_rays(width: float, height: float, sides: int = 20) -> Float[np.ndarray, "sides 2"]:
+    """Points of a rectangle's edge in the directions of :func:`circle`'s points."""
+    directions = circle(1.0, sides)
+    reach = np.min(np.array([width, height]) / 2 / np.maximum(np.abs(directions), 1e-9), axis=1)
+    return directions * reach[:, None]
+
+
 def prism(
     outline: Float[np.ndarray, "corners 2"],
     depth: float,

@@ -3,7 +3,18 @@
 Public: :func:`family_names`, :func:`build_object`.
 """
 
-from neurok_model.data.families import cabinets, hinged_things, soft  # noqa: F401  (importing registers them)
+# Importing a module registers its families.
+from neurok_model.data.families import (  # noqa: F401
+    appliances,
+    cabinets,
+    containers,
+    controls,
+    hinged_things,
+    linkage,
+    soft,
+    stands,
+    tools,
+)
 from neurok_model.data.families.registry import build_object, family_names
 
 __all__ = ["build_object", "family_names"]
