@@ -1,0 +1,62 @@
+# make setup | demo | test | lint | ros | clean. Every target sets up what it needs first.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+ENVIRONMENT := .venv
+RUN := $(ENVIRONMENT)/bin/python
+STAMPS := $(ENVIRONMENT)/stamps
+
+PYTHON_INPUTS := requirements.txt requirements-dev.txt requirements-ros.txt \
+  scripts/setup_python.sh scripts/neurok_workspace.py
+ROS_INPUTS := $(shell find msg resource launch config -type f 2>/dev/null) \
+  package.xml setup.py setup.cfg scripts/build_ros.sh $(wildcard cmake/*.cmake)
+
+# A benchmark or a test that asks for every core slows the others down more than it gains.
+export OMP_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: help setup ros test demo lint clean system-libraries
+
+help:
+	@echo "make setup   make .venv, build the ROS packages, fetch test assets (once; fast when nothing changed)"
+	@echo "make demo    start the node, push a real laptop's lid and a soft bar, write out/demo/"
+	@echo "make test    every test, with real ROS 2 processes (PYTEST_ARGUMENTS='-k contact' narrows it)"
+	@echo "make lint    ruff and mypy"
+	@echo "make ros     colcon build alone, in a sourced ROS 2 or against the wheels in .venv"
+	@echo "make clean   remove everything that was made here"
+
+setup: system-libraries $(STAMPS)/python $(STAMPS)/assets $(STAMPS)/ros
+
+system-libraries:
+	@scripts/setup_system.sh
+
+$(STAMPS)/python: $(PYTHON_INPUTS)
+	@scripts/setup_python.sh
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/assets: scripts/fetch_assets.sh | $(STAMPS)/python
+	@scripts/fetch_assets.sh
+	@touch $@
+
+$(STAMPS)/ros: $(ROS_INPUTS) | $(STAMPS)/python
+	@scripts/build_ros.sh
+	@touch $@
+
+ros:
+	@scripts/build_ros.sh
+
+test: setup
+	$(RUN) -m pytest $(PYTEST_ARGUMENTS)
+
+demo: setup
+	$(RUN) -m demo $(DEMO_ARGUMENTS)
+
+lint: $(STAMPS)/python
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+clean:
+	rm -rf $(ENVIRONMENT) build install log out assets/metaworld .pytest_cache .mypy_cache .ruff_cache .hypothesis
