@@ -17,13 +17,14 @@ ROS_INPUTS := $(shell find msg resource launch config -type f 2>/dev/null) \
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help setup ros test demo lint clean system-libraries
+.PHONY: help setup ros test demo lint format clean system-libraries
 
 help:
 	@echo "make setup   make .venv, build the ROS packages, fetch test assets (once; fast when nothing changed)"
 	@echo "make demo    start the node, push a real laptop's lid and a soft bar, write out/demo/"
 	@echo "make test    every test, with real ROS 2 processes (PYTEST_ARGUMENTS='-k contact' narrows it)"
 	@echo "make lint    ruff and mypy"
+	@echo "make format  let ruff lay out the sources"
 	@echo "make ros     colcon build alone, in a sourced ROS 2 or against the wheels in .venv"
 	@echo "make clean   remove everything that was made here"
 
@@ -55,8 +56,11 @@ demo: setup
 
 lint: $(STAMPS)/python
 	$(RUN) -m ruff check .
-	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+format: $(STAMPS)/python
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
 
 clean:
 	rm -rf $(ENVIRONMENT) build install log out assets/metaworld .pytest_cache .mypy_cache .ruff_cache .hypothesis
