@@ -63,10 +63,13 @@ class PointCloud:
     Args:
         points: positions in metres, in the object's frame (z up).
         normals: unit surface normals pointing outwards, or None to have them estimated.
+        viewpoint: where the camera stood, metres, in the object's frame; it tells which side of the surface
+            is outside when normals are estimated.
     """
 
     points: Float[np.ndarray, "n 3"]
     normals: Float[np.ndarray, "n 3"] | None = None
+    viewpoint: Float[np.ndarray, " 3"] | None = None
 
     def validated(self) -> PointCloud:
         """Return this cloud as float64 arrays, after checking that it describes an object.
@@ -77,8 +80,13 @@ class PointCloud:
         """
         points = _positions(self.points, "points", ErrorCode.INVALID_POINT_CLOUD)
         _check_extent(points, "points", ErrorCode.INVALID_POINT_CLOUD)
+        viewpoint = None if self.viewpoint is None else np.asarray(self.viewpoint, dtype=np.float64)
+        if viewpoint is not None and (viewpoint.shape != (3,) or not np.isfinite(viewpoint).all()):
+            raise NeurokError(
+                ErrorCode.INVALID_POINT_CLOUD, "viewpoint", self.viewpoint, "three finite coordinates in metres"
+            )
         if self.normals is None:
-            return PointCloud(points)
+            return PointCloud(points, viewpoint=viewpoint)
         normals = np.asarray(self.normals, dtype=np.float64)
         if normals.shape != points.shape or not np.isfinite(normals).all():
             raise NeurokError(
@@ -87,7 +95,7 @@ class PointCloud:
                 f"shape {normals.shape}",
                 f"finite unit vectors of shape {points.shape}, or none at all",
             )
-        return PointCloud(points, normals)
+        return PointCloud(points, normals, viewpoint)
 
 
 def _positions(values: np.ndarray, field: str, code: ErrorCode) -> Float[np.ndarray, "n 3"]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from neurok_model.geometry import dual_quaternions as dq
@@ -58,6 +58,12 @@ class Head(nn.Module, ABC):
     ) -> Float[Tensor, "b f n 8"]:
         """Dual quaternions of the bound points, from the trunk's output tokens."""
 
+    def drive(
+        self, bound: tuple[Tensor, ...], index: Int[Tensor, "v k"], weight: Float[Tensor, "v k"]
+    ) -> tuple[Tensor, ...] | None:
+        """Bound quantities of vertices driven by points, where averaging them averages the motion; else None."""
+        return None
+
 
 class BlendSkinningHead(Head):
     """Fixed blend weights per point and a few moving handles: dual-quaternion blend skinning.
@@ -82,6 +88,13 @@ class BlendSkinningHead(Head):
         mass = weights.sum(dim=1).clamp_min(1e-6)
         centres = weights.transpose(1, 2) @ points / mass[..., None]
         return weights, centres
+
+    def drive(
+        self, bound: tuple[Tensor, ...], index: Int[Tensor, "v k"], weight: Float[Tensor, "v k"]
+    ) -> tuple[Tensor, ...]:
+        """Average the blend weights: the blended dual quaternion is linear in them."""
+        weights, centres = bound
+        return (weights[:, index] * weight[..., None]).sum(dim=-2), centres
 
     def forward(
         self, bound: tuple[Tensor, ...], own: Float[Tensor, "b f h w"], latent: Float[Tensor, "b f l w"]
@@ -164,12 +177,25 @@ class BoundDecoder:
         own_tokens: Float[Tensor, "b h w"],
         latent_tokens: Float[Tensor, "b l w"],
         points: Float[Tensor, "b n 3"],
+        driving: tuple[Int[Tensor, "v k"], Float[Tensor, "v k"]] | None = None,
     ) -> None:
         self.decoder = decoder
         self.bound = bound
         self.own_tokens = own_tokens
         self.latent_tokens = latent_tokens
         self.points = points
+        self._driving = driving
+
+    def driven(
+        self, vertices: Float[Tensor, "b v 3"], index: Int[Tensor, "v k"], weight: Float[Tensor, "v k"]
+    ) -> BoundDecoder:
+        """The same decoder for vertices that follow the bound points ``index`` with ``weight`` (K_drive)."""
+        averaged = self.decoder.head.drive(self.bound, index, weight)
+        if averaged is None:
+            return BoundDecoder(
+                self.decoder, self.bound, self.own_tokens, self.latent_tokens, vertices, (index, weight)
+            )
+        return BoundDecoder(self.decoder, averaged, self.own_tokens, self.latent_tokens, vertices)
 
     def dual_quaternions(self, latents: Float[Tensor, "b f k"]) -> Float[Tensor, "b f n 8"]:
         """Motion of every bound point for f latents per object, as dual quaternions (not normalised)."""
@@ -182,7 +208,11 @@ class BoundDecoder:
             tokens = block(tokens)
         tokens = decoder.normalise(tokens)
         count = own.shape[-2]
-        return decoder.head(self.bound, tokens[..., :count, :], tokens[..., count:, :])
+        motion = decoder.head(self.bound, tokens[..., :count, :], tokens[..., count:, :])
+        if self._driving is None:
+            return motion
+        index, weight = self._driving
+        return (motion[..., index, :] * weight[..., None]).sum(dim=-2)
 
     def displacement(self, latents: Float[Tensor, "b f k"]) -> Float[Tensor, "b f n 3"]:
         """Displacement of every bound point, in normalised coordinates."""

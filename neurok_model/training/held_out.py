@@ -19,11 +19,12 @@ def held_out_error(
     The deformation is encoded from some of its points, decoded from the posterior's mean, and judged at others.
 
     Returns:
-        ``error``; ``no_motion``, the error of predicting that nothing moves; and ``error/FAMILY`` and
-        ``no_motion/FAMILY`` for every family.
+        ``error``; ``no_motion``, the error of predicting that nothing moves; ``explained``, the share of the
+        squared motion that is reconstructed; and ``error/FAMILY`` and ``no_motion/FAMILY`` for every family.
     """
     deformation_points = batches.configuration.deformation_points
     errors, still, families = [], [], []
+    squared_error = squared_motion = 0.0
     for index in range(len(batches)):
         batch = PairBatch(*(tensor.to(device) for tensor in batches[index]))
         seen, asked = slice(None, deformation_points), slice(deformation_points, None)
@@ -35,14 +36,21 @@ def held_out_error(
         )
         bound = networks.decoder.bind(batch.points[:, asked], batch.normals[:, asked], prior.context)
         truth = batch.displacement[:, :, asked]
-        errors.append((bound.displacement(posterior.mean) - truth).norm(dim=-1).mean(dim=(1, 2)).cpu().numpy())
+        error = bound.displacement(posterior.mean) - truth
+        squared_error += float(error.square().sum())
+        squared_motion += float(truth.square().sum())
+        errors.append(error.norm(dim=-1).mean(dim=(1, 2)).cpu().numpy())
         still.append(truth.norm(dim=-1).mean(dim=(1, 2)).cpu().numpy())
         families.append(batch.family.cpu().numpy())
-    error, no_motion, family = (np.concatenate(column) for column in (errors, still, families))
-    result = {"error": float(error.mean()), "no_motion": float(no_motion.mean())}
+    distance, no_motion, family = (np.concatenate(column) for column in (errors, still, families))
+    result = {
+        "error": float(distance.mean()),
+        "no_motion": float(no_motion.mean()),
+        "explained": 1.0 - squared_error / squared_motion,
+    }
     for number in np.unique(family):
         chosen = family == number
         name = batches.families[number]
-        result[f"error/{name}"] = float(error[chosen].mean())
+        result[f"error/{name}"] = float(distance[chosen].mean())
         result[f"no_motion/{name}"] = float(no_motion[chosen].mean())
     return result

@@ -122,11 +122,10 @@ class _Run:
         )
         held_out = held_out_error(self.averaged, batches, self.device)
         progress = self.step / configuration.steps
-        if progress > 0.3 and held_out["error"] > 0.9 * held_out["no_motion"]:
+        if progress > 0.3 and held_out["explained"] < 0.1:
             raise TrainingStopped(
-                f"held-out error {held_out['error']:.4f} is no better than no motion "
-                f"({held_out['no_motion']:.4f}) at step {self.step}: the latent has collapsed; "
-                f"lower squeeze_divergence. The last good checkpoint is {self.checkpoint}"
+                f"only {held_out['explained']:.0%} of the held-out motion is reconstructed at step {self.step}: "
+                f"the latent has collapsed; lower squeeze_divergence. The last good checkpoint is {self.checkpoint}"
             )
         record = {"step": self.step, "time": time.time(), **held_out}
         record |= {name: value.item() for name, value in terms._asdict().items()}
@@ -137,6 +136,7 @@ class _Run:
             file.write(json.dumps(record) + "\n")
         self.console.print(
             f"step {self.step}: held-out error {held_out['error']:.4f} (no motion {held_out['no_motion']:.4f}), "
+            f"motion explained {held_out['explained']:.0%}, "
             f"divergence {float(terms.divergence):.1f}, active dimensions {int(terms.active_dimensions)}"
         )
 

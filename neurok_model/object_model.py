@@ -1,0 +1,243 @@
+"""One object that can be predicted: what ``Predictor.encode`` returns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from neurok_model.errors import ErrorCode, NeurokError
+from neurok_model.estimation import fit_configuration
+from neurok_model.geometry import PointCloud, TriangleMesh
+from neurok_model.mechanics import (
+    Contact,
+    LagrangianSystem,
+    Outcome,
+    Rollout,
+    RolloutSettings,
+    State,
+    gather_actions,
+    rollout,
+)
+from neurok_model.physics import PhysicsParameters
+from neurok_model.reduction import PriorRegion
+from neurok_model.results import BatchPrediction, ObjectState, Prediction, SampledStates, StateEstimate
+from neurok_model.surface import ReducedSurface
+
+
+class ObjectModel:
+    """An encoded and compiled object.
+
+    Positions and forces are in the frame of the scan (z up), in SI units. The object itself has no state that
+    changes: predictions start from ``initial_state``, which defaults to rest.
+
+    Args:
+        object_id: hexadecimal digest of scan, physics and checkpoint.
+        surface: vertices and contact rows.
+        system: the Lagrangian mechanics.
+        region: the learned prior over q.
+        physics: the physical parameters that the system was built with.
+        timings: milliseconds of ``encode`` and ``compile``.
+        compile_error: error of the compiled map against the decoder, as a share of the motion.
+    """
+
+    def __init__(
+        self,
+        object_id: str,
+        surface: ReducedSurface,
+        system: LagrangianSystem,
+        region: PriorRegion,
+        physics: PhysicsParameters,
+        timings: dict[str, float],
+        compile_error: float,
+    ) -> None:
+        self.object_id = object_id
+        self.surface = surface
+        self.system = system
+        self.region = region
+        self.physics = physics
+        self.timings = timings
+        self.compile_error = compile_error
+
+    @property
+    def rest_vertices(self) -> Float[np.ndarray, "n 3"]:
+        """The scan's vertices, metres, float32."""
+        return self.surface.rest_vertices
+
+    @property
+    def triangles(self) -> Int[np.ndarray, "t 3"]:
+        """The scan's triangles, int32; none for a point cloud."""
+        return self.surface.triangles
+
+    @property
+    def dimension(self) -> int:
+        """Number k_q of reduced coordinates."""
+        return self.system.embedding.dimension
+
+    @property
+    def rest_state(self) -> ObjectState:
+        """The scanned pose, without velocity."""
+        return ObjectState(np.zeros(self.dimension), np.zeros(self.dimension))
+
+    def predict(
+        self,
+        contacts: Sequence[Contact],
+        *,
+        horizon: float,
+        step: float,
+        initial_state: ObjectState | None = None,
+        settings: RolloutSettings | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Prediction:
+        """Predict the motion that contacts cause.
+
+        Args:
+            contacts: all contacts of the horizon together; none lets the object move on its own.
+            horizon: how far to look, s.
+            step: time between frames, s.
+            initial_state: where to begin; rest when left out.
+            settings: integrator and tolerances.
+            cancelled: asked now and then; once true, the prediction ends early with outcome CANCELLED.
+
+        Raises:
+            NeurokError: INVALID_HORIZON, INVALID_PARAMETER or CONTACT_OFF_SURFACE.
+        """
+        result, fit_time, integrate_time = self._rollout(
+            [contacts], horizon, step, initial_state, settings, cancelled
+        )
+        arrays = [_numpy(getattr(result, name)[0]) for name in _TRAJECTORY_FIELDS]
+        return Prediction(
+            _numpy(result.times),
+            *arrays,
+            outcome=result.outcomes[0],
+            residual=float(result.residual[0]),
+            energy_drift=float(result.energy_drift[0]),
+            timings={"contact_fit": fit_time, "integrate": integrate_time},
+            surface=self.surface,
+        )
+
+    def predict_batch(
+        self,
+        actions: Sequence[Sequence[Contact]],
+        *,
+        horizon: float,
+        step: float,
+        initial_state: ObjectState | None = None,
+        tracked_vertices: Int[np.ndarray, " p"] | None = None,
+        full_meshes: bool = False,
+        settings: RolloutSettings | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> BatchPrediction:
+        """Predict the motions of K candidate actions from one state.
+
+        Args:
+            actions: the contacts of each candidate.
+            horizon: how far to look, s.
+            step: time between frames, s.
+            initial_state: where all candidates begin; rest when left out.
+            tracked_vertices: vertices whose positions are wanted in every frame.
+            full_meshes: whether all vertices are wanted at the last frame.
+            settings: integrator and tolerances.
+            cancelled: asked now and then; once true, all candidates end early with outcome CANCELLED.
+
+        Raises:
+            NeurokError: INVALID_HORIZON, INVALID_PARAMETER or CONTACT_OFF_SURFACE.
+        """
+        if len(actions) == 0:
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "actions", "none", "at least one candidate")
+        if tracked_vertices is not None:
+            tracked_vertices = self.surface.checked_indices(tracked_vertices)
+        result, fit_time, integrate_time = self._rollout(
+            actions, horizon, step, initial_state, settings, cancelled
+        )
+        q = _numpy(result.q)
+        begin = time.perf_counter()
+        tracked = None if tracked_vertices is None else self.surface.vertices(q, tracked_vertices)
+        final = self.surface.vertices(q[:, -1]) if full_meshes else None
+        decode_time = _milliseconds_since(begin)
+        return BatchPrediction(
+            _numpy(result.times),
+            q,
+            _numpy(result.qdot),
+            _numpy(result.trajectories.outcome),
+            _numpy(result.residual),
+            _numpy(result.energy_drift),
+            tracked,
+            final,
+            {"contact_fit": fit_time, "integrate": integrate_time, "decode": decode_time},
+        )
+
+    def estimate_state(
+        self, observation: TriangleMesh | PointCloud, initial_state: ObjectState | None = None
+    ) -> StateEstimate:
+        """Find the configuration that an observation of the same object shows (inverse kinematics).
+
+        Args:
+            observation: a mesh with the same vertices as the scan (correspondences are then known), any other
+                mesh, or a cloud; in the frame of the scan, metres.
+            initial_state: where to begin looking; rest when left out.
+
+        Raises:
+            NeurokError: when the observation is not a valid scan.
+        """
+        start = (initial_state or self.rest_state).q
+        q, residual = fit_configuration(self.surface, self.region, observation, start)
+        state = ObjectState(q, np.zeros(self.dimension))
+        return StateEstimate(state, residual, self.surface.vertices(q))
+
+    def sample(self, count: int, seed: int) -> SampledStates:
+        """Draw configurations from the learned prior.
+
+        Raises:
+            NeurokError: INVALID_PARAMETER for a count that is not positive.
+        """
+        if count < 1:
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "count", count, "at least 1")
+        q = _numpy(self.region.sample(count, torch.Generator().manual_seed(seed)))
+        return SampledStates(q, self.surface.vertices(q))
+
+    def _rollout(
+        self,
+        actions: Sequence[Sequence[Contact]],
+        horizon: float,
+        step: float,
+        initial_state: ObjectState | None,
+        settings: RolloutSettings | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> tuple[Rollout, float, float]:
+        """Run the mechanics; returns its result and the milliseconds of contact fit and integration."""
+        begin = time.perf_counter()
+        start = self._checked(initial_state or self.rest_state)
+        embedding = self.system.embedding
+        gathered = gather_actions(actions, self.surface.contact_modes(start.q), embedding.embedding_dimension)
+        fit_time = _milliseconds_since(begin)
+        begin = time.perf_counter()
+        state = State(*(torch.as_tensor(x, dtype=embedding.dtype, device=embedding.device) for x in (start.q, start.qdot)))
+        result = rollout(self.system, state, gathered, horizon, step, settings=settings, cancelled=cancelled)
+        return result, fit_time, _milliseconds_since(begin)
+
+    def _checked(self, state: ObjectState) -> ObjectState:
+        for name in ("q", "qdot"):
+            value = np.asarray(getattr(state, name), dtype=np.float64)
+            if value.shape != (self.dimension,) or not np.isfinite(value).all():
+                raise NeurokError(
+                    ErrorCode.INVALID_PARAMETER, f"initial_state.{name}", value, f"{self.dimension} finite numbers"
+                )
+        return state
+
+
+_TRAJECTORY_FIELDS = ("q", "qdot", "kinetic_energy", "potential_energy", "work", "dissipated")
+
+
+def _numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()
+
+
+def _milliseconds_since(begin: float) -> float:
+    return 1e3 * (time.perf_counter() - begin)
+
+
+__all__ = ["ObjectModel", "Outcome"]

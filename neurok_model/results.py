@@ -1,0 +1,129 @@
+"""What predictions, estimates and samples return: NumPy arrays in SI units, in the object's frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from neurok_model.mechanics import Outcome
+from neurok_model.surface import ReducedSurface
+
+
+@dataclass(frozen=True)
+class ObjectState:
+    """Reduced coordinates and velocities of one object.
+
+    Attributes:
+        q: reduced coordinates, no unit; 0 is the scanned pose.
+        qdot: their velocities, 1/s.
+    """
+
+    q: Float[np.ndarray, " k"]
+    qdot: Float[np.ndarray, " k"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One predicted motion.
+
+    Attributes:
+        times: seconds since the beginning, T + 1 of them.
+        q: reduced coordinates.
+        qdot: their velocities, 1/s.
+        kinetic_energy: joules.
+        potential_energy: joules.
+        work: joules that the contacts put in so far.
+        dissipated: joules that damping took out so far.
+        outcome: how the rollout ended.
+        residual: share of the contacts' motion that the object could not follow, 0 to 1.
+        energy_drift: largest energy that appeared or vanished without a cause, as a share of what was exchanged.
+        timings: milliseconds of ``contact_fit`` and ``integrate``.
+    """
+
+    times: Float[np.ndarray, " frames"]
+    q: Float[np.ndarray, "frames k"]
+    qdot: Float[np.ndarray, "frames k"]
+    kinetic_energy: Float[np.ndarray, " frames"]
+    potential_energy: Float[np.ndarray, " frames"]
+    work: Float[np.ndarray, " frames"]
+    dissipated: Float[np.ndarray, " frames"]
+    outcome: Outcome
+    residual: float
+    energy_drift: float
+    timings: dict[str, float]
+    surface: ReducedSurface = field(repr=False)
+
+    def vertices(self) -> Float[np.ndarray, "frames n 3"]:
+        """Vertices of the scan in every frame, metres, float32."""
+        return self.surface.vertices(self.q)
+
+    def points(self, indices: Int[np.ndarray, " p"]) -> Float[np.ndarray, "frames p 3"]:
+        """Chosen vertices in every frame, metres, float32."""
+        return self.surface.vertices(self.q, indices)
+
+
+@dataclass(frozen=True)
+class BatchPrediction:
+    """Motions of K candidate actions.
+
+    Attributes:
+        times: seconds since the beginning, T + 1 of them.
+        q: reduced coordinates of every candidate and frame.
+        qdot: their velocities, 1/s.
+        outcome: how each rollout ended, values of :class:`Outcome`.
+        residual: share of each candidate's contact motion that the object could not follow.
+        energy_drift: see :class:`Prediction`.
+        tracked: positions of the tracked vertices, metres, or None where none were asked for.
+        final_vertices: all vertices at the last frame, metres, or None where they were not asked for.
+        timings: milliseconds of ``contact_fit``, ``integrate`` and ``decode``.
+    """
+
+    times: Float[np.ndarray, " frames"]
+    q: Float[np.ndarray, "K frames k"]
+    qdot: Float[np.ndarray, "K frames k"]
+    outcome: Int[np.ndarray, " K"]
+    residual: Float[np.ndarray, " K"]
+    energy_drift: Float[np.ndarray, " K"]
+    tracked: Float[np.ndarray, "K frames p 3"] | None
+    final_vertices: Float[np.ndarray, "K n 3"] | None
+    timings: dict[str, float]
+
+    @property
+    def final_q(self) -> Float[np.ndarray, "K k"]:
+        """Reduced coordinates at the last frame."""
+        return self.q[:, -1]
+
+    @property
+    def final_qdot(self) -> Float[np.ndarray, "K k"]:
+        """Velocities at the last frame, 1/s."""
+        return self.qdot[:, -1]
+
+
+@dataclass(frozen=True)
+class StateEstimate:
+    """A state that explains an observation.
+
+    Attributes:
+        state: the estimate, at rest.
+        residual: root-mean-square distance between the observation and the object, metres.
+        vertices: the object's vertices in that state, metres.
+    """
+
+    state: ObjectState
+    residual: float
+    vertices: Float[np.ndarray, "n 3"]
+
+
+@dataclass(frozen=True)
+class SampledStates:
+    """Draws from the learned prior.
+
+    Attributes:
+        q: reduced coordinates.
+        vertices: the object's vertices in each, metres, float32.
+    """
+
+    q: Float[np.ndarray, "count k"]
+    vertices: Float[np.ndarray, "count n 3"]

@@ -1,0 +1,121 @@
+"""From a scan to the surface points that stand for the object, and the vertices that follow them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from neurok_model.geometry import (
+    Normalisation,
+    PointCloud,
+    SurfaceSamples,
+    TriangleMesh,
+    drive_weights,
+    sample_surface,
+    triangle_components,
+)
+
+SURFACE_POINTS = 1024
+"""Points that stand for the surface, whatever the scan's resolution."""
+
+NORMAL_NEIGHBOURS = 24
+"""Neighbours from which a cloud's normals are estimated."""
+
+LARGEST_CLOUD = 20_000
+"""Points of a cloud that are looked at; more of them add time, not shape."""
+
+
+@dataclass(frozen=True)
+class PreparedScan:
+    """A validated scan with its surface points.
+
+    Args:
+        content_hash: hexadecimal digest of the scan's vertices and triangles.
+        vertices: the scan's own vertices (or points), metres.
+        triangles: the scan's triangles; none for a cloud.
+        samples: points that stand for the surface, each with its share of the area.
+        normalisation: between metres and the networks' coordinates.
+        drive_index: surface points that drive each vertex.
+        drive_weight: how much each of them contributes.
+    """
+
+    content_hash: str
+    vertices: Float[np.ndarray, "v 3"]
+    triangles: Int[np.ndarray, "t 3"]
+    samples: SurfaceSamples
+    normalisation: Normalisation
+    drive_index: Int[np.ndarray, "v k"]
+    drive_weight: Float[np.ndarray, "v k"]
+
+
+def prepare_scan(scan: TriangleMesh | PointCloud, seed: int) -> PreparedScan:
+    """Validate a scan and sample its surface.
+
+    Args:
+        scan: mesh or cloud, metres.
+        seed: of the surface points; the same scan and seed give the same points.
+
+    Raises:
+        NeurokError: when the scan does not describe an object; see the scan's ``validated``.
+    """
+    checked = scan.validated()
+    generator = np.random.default_rng(seed)
+    if isinstance(checked, TriangleMesh):
+        vertices, triangles = checked.vertices, checked.triangles
+        component = triangle_components(checked)
+        samples = sample_surface(checked, component, SURFACE_POINTS, generator)
+        vertex_component = np.full(len(vertices), -1, dtype=np.int64)
+        vertex_component[triangles.reshape(-1)] = np.repeat(component, 3)
+    else:
+        vertices, triangles = checked.points, np.empty((0, 3), dtype=np.int64)
+        samples = _sample_cloud(checked, generator)
+        vertex_component = np.zeros(len(vertices), dtype=np.int64)
+    index, weight = drive_weights(vertices, vertex_component, samples.points, samples.component)
+    used = vertices[np.unique(triangles)] if len(triangles) else vertices
+    return PreparedScan(
+        _digest(vertices, triangles), vertices, triangles, samples, Normalisation.of(used), index, weight
+    )
+
+
+def _digest(vertices: Float[np.ndarray, "v 3"], triangles: Int[np.ndarray, "t 3"]) -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(np.ascontiguousarray(vertices, dtype=np.float32).tobytes())
+    digest.update(np.ascontiguousarray(triangles, dtype=np.int32).tobytes())
+    return digest.hexdigest()
+
+
+def _sample_cloud(cloud: PointCloud, generator: np.random.Generator) -> SurfaceSamples:
+    """Evenly spread points of a cloud, with normals; each stands for the same share of the surface."""
+    import open3d  # Imported here: it takes a second, and meshes do not need it.
+
+    points, normals = cloud.points, cloud.normals
+    if len(points) > LARGEST_CLOUD:
+        chosen = generator.choice(len(points), LARGEST_CLOUD, replace=False)
+        points, normals = points[chosen], None if normals is None else normals[chosen]
+    geometry = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(points))
+    if normals is not None:
+        geometry.normals = open3d.utility.Vector3dVector(normals)
+    else:
+        neighbours = min(NORMAL_NEIGHBOURS, len(points))
+        geometry.estimate_normals(open3d.geometry.KDTreeSearchParamKNN(neighbours))
+        if cloud.viewpoint is not None:
+            geometry.orient_normals_towards_camera_location(cloud.viewpoint)
+        else:
+            # Without a camera's position the outside is taken to face away from the middle.
+            geometry.orient_normals_towards_camera_location(points.mean(axis=0))
+            geometry.normals = open3d.utility.Vector3dVector(-np.asarray(geometry.normals))
+    if len(points) > SURFACE_POINTS:
+        geometry = geometry.farthest_point_down_sample(SURFACE_POINTS)
+    chosen_points = np.asarray(geometry.points)
+    count = len(chosen_points)
+    return SurfaceSamples(
+        chosen_points,
+        np.asarray(geometry.normals),
+        np.zeros(count, dtype=np.int64),
+        np.zeros((count, 3)),
+        np.zeros(count, dtype=np.int64),
+        np.full(count, 1.0 / count),
+    )

@@ -1,0 +1,143 @@
+"""The object's surface as a function of its reduced coordinates: x(q) = X0 + Phi y(q)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from neurok_model.errors import ErrorCode, NeurokError
+from neurok_model.mechanics import Embedding
+from neurok_model.scan import PreparedScan
+
+CONTACT_NEIGHBOURS = 4
+"""Surface points that share a contact."""
+
+
+class ReducedSurface:
+    """Vertices, surface points and contact rows of one object.
+
+    Args:
+        scan: the prepared scan.
+        embedding: y(q).
+        point_modes: Phi at the surface points, [N, 3, r].
+        vertex_modes: called once, when vertices are first asked for; returns Phi at the vertices, [n, 3, r].
+        contact_tolerance: largest distance of a contact from the surface, as a share of the longest side.
+    """
+
+    def __init__(
+        self,
+        scan: PreparedScan,
+        embedding: Embedding,
+        point_modes: Float[Tensor, "N 3 r"],
+        vertex_modes: Callable[[], Float[Tensor, "n 3 r"]],
+        contact_tolerance: float,
+    ) -> None:
+        self.scan = scan
+        self.embedding = embedding
+        self.rest_vertices = np.ascontiguousarray(scan.vertices, dtype=np.float32)
+        self.triangles = np.ascontiguousarray(scan.triangles, dtype=np.int32)
+        self._point_modes = point_modes
+        self._make_vertex_modes = vertex_modes
+        self._vertex_modes: Tensor | None = None
+        spacing = float(np.median(cKDTree(scan.samples.points).query(scan.samples.points, k=2)[0][:, 1]))
+        self.contact_reach = contact_tolerance * scan.normalisation.scale + spacing
+
+    def embedding_coordinates(self, q: Float[np.ndarray, "*b k"]) -> Float[Tensor, "*b r"]:
+        """y(q) for reduced coordinates given as NumPy arrays."""
+        return self.embedding.value(torch.as_tensor(q, dtype=self.embedding.dtype, device=self.embedding.device))
+
+    def vertices(
+        self, q: Float[np.ndarray, "*b k"], indices: Int[np.ndarray, " p"] | None = None
+    ) -> Float[np.ndarray, "*b p 3"]:
+        """Positions of all vertices, or of the chosen ones, in metres as float32.
+
+        One matrix product serves all states together.
+
+        Raises:
+            NeurokError: INVALID_PARAMETER for vertex indices out of range.
+        """
+        modes, rest = self.vertex_modes(), self.rest_vertices
+        if indices is not None:
+            indices = self.checked_indices(indices)
+            modes, rest = modes[torch.as_tensor(indices, device=modes.device)], rest[indices]
+        y = self.embedding_coordinates(q)
+        displacement = y.reshape(-1, y.shape[-1]) @ modes.flatten(0, 1).T
+        moved = displacement.float().cpu().numpy().reshape(*y.shape[:-1], len(rest), 3)
+        moved += rest
+        return moved
+
+    def points(self, q: Float[np.ndarray, " k"]) -> Float[np.ndarray, "N 3"]:
+        """Positions of the surface points in one state, metres."""
+        y = self.embedding_coordinates(q)
+        return self.scan.samples.points + (self._point_modes @ y).double().cpu().numpy()
+
+    def point_modes(self) -> Float[Tensor, "N 3 r"]:
+        """Phi at the surface points."""
+        return self._point_modes
+
+    def vertex_modes(self) -> Float[Tensor, "n 3 r"]:
+        """Phi at the vertices, computed when first asked for."""
+        if self._vertex_modes is None:
+            self._vertex_modes = self._make_vertex_modes()
+        return self._vertex_modes
+
+    def checked_indices(self, indices: Int[np.ndarray, " p"]) -> Int[np.ndarray, " p"]:
+        """Vertex indices as int64, after checking their range.
+
+        Raises:
+            NeurokError: INVALID_PARAMETER for an index that no vertex has.
+        """
+        indices = np.asarray(indices, dtype=np.int64).reshape(-1)
+        outside = (indices < 0) | (indices >= len(self.rest_vertices))
+        if outside.any():
+            raise NeurokError(
+                ErrorCode.INVALID_PARAMETER,
+                f"tracked_vertices[{int(np.argmax(outside))}]",
+                int(indices[outside][0]),
+                f"vertex indices from 0 to {len(self.rest_vertices) - 1}",
+            )
+        return indices
+
+    def contact_modes(
+        self, q: Float[np.ndarray, " k"]
+    ) -> Callable[[Float[np.ndarray, "p 3"]], Float[Tensor, "p 3 r"]]:
+        """A function that gives Phi at contact points on the surface as it stands in state q.
+
+        A contact is carried by the surface points around it, never by points of another connected part.
+
+        Raises:
+            NeurokError: (the returned function) CONTACT_OFF_SURFACE for a point too far from the surface.
+        """
+        standing = self.points(q)
+        tree = cKDTree(standing)
+        component = self.scan.samples.component
+
+        def modes(points: Float[np.ndarray, "p 3"]) -> Float[Tensor, "p 3 r"]:
+            neighbours = min(4 * CONTACT_NEIGHBOURS, len(standing))
+            distance, index = tree.query(points, k=neighbours)
+            distance, index = distance.reshape(len(points), -1), index.reshape(len(points), -1)
+            self._check_reach(points, distance[:, 0])
+            same = component[index] == component[index[:, :1]]
+            nearest = np.cumsum(same, axis=1) <= CONTACT_NEIGHBOURS
+            weight = np.where(same & nearest, 1.0 / (distance**2 + 1e-3 * distance.mean() ** 2 + 1e-12), 0.0)
+            weight /= weight.sum(axis=1, keepdims=True)
+            rows = self._point_modes[torch.as_tensor(index, device=self._point_modes.device)]
+            return torch.einsum("pn,pncr->pcr", torch.as_tensor(weight).to(rows), rows)
+
+        return modes
+
+    def _check_reach(self, points: Float[np.ndarray, "p 3"], distance: Float[np.ndarray, " p"]) -> None:
+        far = distance > self.contact_reach
+        if far.any():
+            index = int(np.argmax(far))
+            raise NeurokError(
+                ErrorCode.CONTACT_OFF_SURFACE,
+                f"contacts[{index}].point",
+                f"{np.round(points[index], 4).tolist()} m, {distance[index]:.4g} m from the surface",
+                f"a point within {self.contact_reach:.3g} m of the object, in the object's frame",
+            )
