@@ -1,6 +1,7 @@
-"""Real articulated meshes from the ``metaworld`` wheel (MIT licence): for evaluation and demos, never training.
+"""Real articulated meshes from the ``metaworld`` wheel (MIT licence), for evaluation and demos only.
 
-``make setup`` unpacks the wheel as an archive of assets into ``assets/metaworld``; its code is never imported.
+``make setup`` unpacks the wheel as an archive of assets into ``assets/metaworld``; nothing imports its
+code, and nothing trains on its meshes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ class _Scene:
 
 _FIXED = (0.0, 0.0)
 _SCENES = {
-    "box": _Scene("sawyer_box", ("boxbody", "boxbodytop"), (_FIXED, _FIXED, (0.0, 0.2), _FIXED, _FIXED, _FIXED)),
+    "box": _Scene(
+        "sawyer_box", ("boxbody", "boxbodytop"), (_FIXED, _FIXED, (0.0, 0.2), _FIXED, _FIXED, _FIXED)
+    ),
     "button": _Scene("sawyer_button_press", ("box",)),
     "coffee_machine": _Scene("sawyer_coffee", ("coffee_machine",)),
     "dial": _Scene("sawyer_dial", ("dial",)),
@@ -49,7 +52,7 @@ def metaworld_names() -> list[str]:
 
 
 def metaworld_folder() -> Path:
-    """The folder with the unpacked wheel: the environment variable's, else ``assets/metaworld`` of this checkout."""
+    """The folder with the unpacked wheel: the environment variable's, else this checkout's."""
     named = os.environ.get(FOLDER_VARIABLE)
     return Path(named) if named else Path(__file__).resolve().parents[2] / "assets" / "metaworld"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import SupportsFloat
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,11 +13,18 @@ from neurok_model.data.shapes import Surface, Vector
 
 def frame_along(axis: Vector) -> Float[np.ndarray, "3 3"]:
     """A right-handed orthonormal frame (columns) whose third column points along ``axis``."""
-    third = np.asarray(axis, dtype=np.float64) / np.linalg.norm(axis)
+    third = np.asarray(axis, dtype=np.float64)
+    third = third / np.linalg.norm(third)
     helper = np.array([1.0, 0.0, 0.0]) if abs(third[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     first = helper - third * (helper @ third)
     first /= np.linalg.norm(first)
     return np.stack([first, np.cross(third, first), third], axis=1)
+
+
+def _plane_frame(first: Vector, second: Vector) -> Float[np.ndarray, "3 3"]:
+    """Columns: the two directions of a plane and its normal."""
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    return np.stack([x, y, np.cross(x, y)], axis=1)
 
 
 def _rings_to_triangles(rings: int, sides: int, closed: bool) -> Int[np.ndarray, "triangles 3"]:
@@ -55,7 +63,7 @@ def loft(rings: Float[np.ndarray, "rings sides 3"]) -> Surface:
 
 
 def lathe(
-    profile: Sequence[tuple[float, float]],
+    profile: Sequence[tuple[SupportsFloat, SupportsFloat]],
     base: Vector = (0.0, 0.0, 0.0),
     axis: Vector = (0.0, 0.0, 1.0),
     sides: int = 16,
@@ -81,7 +89,9 @@ def lathe(
     return surface.transformed(frame_along(axis), base)
 
 
-def cylinder(start: Vector, end: Vector, radius: float, sides: int = 12, end_radius: float | None = None) -> Surface:
+def cylinder(
+    start: Vector, end: Vector, radius: float, sides: int = 12, end_radius: float | None = None
+) -> Surface:
     """A cylinder, or a cone frustum when ``end_radius`` differs."""
     direction = np.asarray(end, dtype=np.float64) - np.asarray(start, dtype=np.float64)
     length = float(np.linalg.norm(direction))
@@ -110,7 +120,11 @@ def ellipsoid(center: Vector, radii: Vector, sides: int = 12, rings: int = 8) ->
 
 
 def sweep(
-    path: Float[np.ndarray, "points 3"], radius: float, sides: int = 8, closed: bool = False, flatten: float = 1.0
+    path: Float[np.ndarray, "points 3"],
+    radius: float,
+    sides: int = 8,
+    closed: bool = False,
+    flatten: float = 1.0,
 ) -> Surface:
     """A round (or flattened) bar along a polyline, with a frame carried along without twist.
 
@@ -135,7 +149,10 @@ def sweep(
         first[index] = carried
     second = np.cross(tangents, first)
     angle = 2 * np.pi * np.arange(sides) / sides
-    offset = np.cos(angle)[None, :, None] * first[:, None] + flatten * np.sin(angle)[None, :, None] * second[:, None]
+    offset = (
+        np.cos(angle)[None, :, None] * first[:, None]
+        + flatten * np.sin(angle)[None, :, None] * second[:, None]
+    )
     vertices = (points[:, None] + radius * offset).reshape(-1, 3)
     triangles = _rings_to_triangles(len(points), sides, closed)
     if closed:
@@ -143,7 +160,9 @@ def sweep(
     return _with_end_caps(vertices, triangles, sides, points[[0, -1]])
 
 
-def ring(center: Vector, axis: Vector, radius: float, bar_radius: float, segments: int = 20, sides: int = 6) -> Surface:
+def ring(
+    center: Vector, axis: Vector, radius: float, bar_radius: float, segments: int = 20, sides: int = 6
+) -> Surface:
     """A torus."""
     angle = 2 * np.pi * np.arange(segments) / segments
     circle = np.stack([np.cos(angle), np.sin(angle), np.zeros(segments)], axis=-1) * radius
@@ -159,10 +178,15 @@ def perforated_prism(
     origin: Vector = (0.0, 0.0, 0.0),
 ) -> Surface:
     """A plate with a hole: both outlines counter-clockwise, with equal counts and matching corners."""
-    frame = np.stack([np.asarray(first), np.asarray(second), np.cross(first, second)], axis=1)
+    frame = _plane_frame(first, second)
     corners = len(outline)
     low, high = np.zeros((corners, 1)), np.full((corners, 1), depth)
-    rings = [np.hstack([outline, low]), np.hstack([outline, high]), np.hstack([hole, high]), np.hstack([hole, low])]
+    rings = [
+        np.hstack([outline, low]),
+        np.hstack([outline, high]),
+        np.hstack([hole, high]),
+        np.hstack([hole, low]),
+    ]
     surface = Surface(np.concatenate(rings), _rings_to_triangles(4, corners, closed=True))
     return surface.transformed(frame, origin)
 
@@ -187,18 +211,22 @@ def prism(
     second: Vector = (0.0, 1.0, 0.0),
     origin: Vector = (0.0, 0.0, 0.0),
 ) -> Surface:
-    """A star-shaped outline, counter-clockwise in the plane (first, second), extruded along their cross product."""
+    """A star-shaped outline, counter-clockwise in the plane (first, second), extruded along its normal."""
     outline = np.asarray(outline, dtype=np.float64)
     corners = len(outline)
-    frame = np.stack([np.asarray(first), np.asarray(second), np.cross(first, second)], axis=1)
+    frame = _plane_frame(first, second)
     low = np.column_stack([outline, np.zeros(corners)])
     high = np.column_stack([outline, np.full(corners, depth)])
     centers = np.array([[*outline.mean(axis=0), 0.0], [*outline.mean(axis=0), depth]])
-    local = _with_end_caps(np.concatenate([low, high]), _rings_to_triangles(2, corners, closed=False), corners, centers)
+    local = _with_end_caps(
+        np.concatenate([low, high]), _rings_to_triangles(2, corners, closed=False), corners, centers
+    )
     return local.transformed(frame, origin)
 
 
-def rounded_rectangle(width: float, height: float, radius: float, steps: int = 4) -> Float[np.ndarray, "corners 2"]:
+def rounded_rectangle(
+    width: float, height: float, radius: float, steps: int = 4
+) -> Float[np.ndarray, "corners 2"]:
     """Outline of a rectangle centred at the origin with round corners, counter-clockwise."""
     radius = min(radius, 0.49 * width, 0.49 * height)
     angle = np.linspace(0, np.pi / 2, steps)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, SupportsFloat
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import ConvexHull
 
-Vector = Sequence[float] | Float[np.ndarray, " 3"]
+Vector = Sequence[SupportsFloat] | Float[np.ndarray, " 3"]
 
 
 class Surface(NamedTuple):
@@ -40,7 +40,8 @@ class Surface(NamedTuple):
 
 def axis_rotation(axis: Vector, angle: float) -> Float[np.ndarray, "3 3"]:
     """Rotation matrix about a unit axis (Rodrigues' formula)."""
-    x, y, z = np.asarray(axis, dtype=np.float64) / np.linalg.norm(axis)
+    direction = np.asarray(axis, dtype=np.float64)
+    x, y, z = direction / np.linalg.norm(direction)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
@@ -70,7 +71,9 @@ def box(center: Vector, size: Vector) -> Surface:
     return Surface(np.asarray(center) + _CUBE * np.asarray(size), _CUBE_TRIANGLES)
 
 
-def boxes(centers: Float[np.ndarray, "count 3"], sizes: Float[np.ndarray, "count 3"]) -> Surface:
+def boxes(
+    centers: Float[np.ndarray, "count 3"], sizes: Float[np.ndarray, "count 3"] | Float[np.ndarray, " 3"]
+) -> Surface:
     """Many axis-aligned boxes at once: keys, slats, grilles."""
     vertices = centers[:, None] + _CUBE * np.broadcast_to(sizes, centers.shape)[:, None]
     triangles = _CUBE_TRIANGLES + 8 * np.arange(len(centers))[:, None, None]
@@ -115,7 +118,7 @@ def open_box(center: Vector, size: Vector, thickness: float, opening: int = 2, s
     inner = _CUBE * (extent - 2 * wall)
     outward = np.where(np.sign(_CUBE[:, opening]) == sign, sign * wall, 0.0)
     inner[:, opening] += outward
-    open_face = [quad for quad in _CUBE_QUADS if np.all(np.sign(_CUBE[quad, opening]) == sign)][0]
+    open_face = next(quad for quad in _CUBE_QUADS if np.all(np.sign(_CUBE[quad, opening]) == sign))
     walls = np.array([quad for quad in _CUBE_QUADS if not np.array_equal(quad, open_face)])
     following = np.roll(open_face, -1)
     rim = np.stack([open_face, following, following + 8, open_face + 8], axis=1)

@@ -14,6 +14,7 @@ from neurok_model.data.families import (  # noqa: F401
     soft,
     stands,
     tools,
+    windows,
 )
 from neurok_model.data.families.registry import build_object, family_names
 

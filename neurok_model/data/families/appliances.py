@@ -38,7 +38,11 @@ def dishwasher(draw: Draw, tree: KinematicTree) -> None:
     for index in range(count):
         z = low + (0.12 + 0.8 * index / count) * (high - low)
         size = np.array([0.8 * depth, 0.88 * (width - 2 * wall), draw.uniform(0.05, 0.16) * height])
-        rack = tree.slide(tree.base, FORWARD, (0.0, draw.uniform(0.5, 0.9) * depth)) if draw.chance(0.8) else tree.base
+        rack = (
+            tree.slide(tree.base, FORWARD, (0.0, draw.uniform(0.5, 0.9) * depth))
+            if draw.chance(0.8)
+            else tree.base
+        )
         _wire_rack(draw, rack, np.array([-0.02 * depth, 0.0, z + size[2] / 2]), size)
 
 
@@ -59,7 +63,7 @@ def _wire_rack(draw: Draw, part: Part, center: np.ndarray, size: np.ndarray) -> 
 
 @articulated_family("washing_machine")
 def washing_machine(draw: Draw, tree: KinematicTree) -> None:
-    """A front loader with a round door, or a top loader with a lid; perhaps a turning drum and a soap drawer."""
+    """A front loader with a round door, or a top loader with a lid; perhaps a turning drum."""
     depth, width, height = draw.uniform(0.4, 0.65), draw.uniform(0.45, 0.65), draw.uniform(0.6, 1.0)
     if draw.chance(0.7):
         _front_loader(draw, tree, depth, width, height)
@@ -80,8 +84,14 @@ def _front_loader(draw: Draw, tree: KinematicTree, depth: float, width: float, h
     rest = height - 2 * z
     if rest > 0.02:
         if draw.chance(0.5):
-            drawer(draw, tree, tree.base, (x, 0.1 * width, 0.48 * width, 2 * z + 0.1 * rest, height - 0.1 * rest),
-                   0.3 * depth, front + 0.005)  # fmt: skip
+            drawer(
+                draw,
+                tree,
+                tree.base,
+                (x, 0.1 * width, 0.48 * width, 2 * z + 0.1 * rest, height - 0.1 * rest),
+                0.3 * depth,
+                front + 0.005,
+            )
             tree.base.add(box([x + front / 2, -0.2 * width, 2 * z + rest / 2], [front, 0.58 * width, rest]))
         else:
             tree.base.add(box([x + front / 2, 0, 2 * z + rest / 2], [front, width, rest]))
@@ -94,8 +104,12 @@ def _front_loader(draw: Draw, tree: KinematicTree, depth: float, width: float, h
     start = [x + front + 0.002, 0, z]
     thick = draw.uniform(0.02, 0.045)
     door.add(tube(start, [start[0] + thick, 0, z], radius, 0.22 * radius, sides))
-    door.add(lathe([(0.5 * radius, -bulge), (0.8 * radius, 0), (0.8 * radius, 0.6 * thick)], start, FORWARD, sides))
-    door.add(beveled_box([start[0] + thick, -side * 0.86 * radius, z], [0.02, 0.06, 0.12 * radius + 0.04], 0.005))
+    door.add(
+        lathe([(0.5 * radius, -bulge), (0.8 * radius, 0), (0.8 * radius, 0.6 * thick)], start, FORWARD, sides)
+    )
+    door.add(
+        beveled_box([start[0] + thick, -side * 0.86 * radius, z], [0.02, 0.06, 0.12 * radius + 0.04], 0.005)
+    )
     if draw.chance(0.5):
         center = [x - 0.03, 0, z]
         # Fins make the drum's turning visible.

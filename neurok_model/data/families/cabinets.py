@@ -80,7 +80,7 @@ def drawer(
     part = tree.locked(parent) if locked else tree.slide(parent, FORWARD, (0.0, travel))
     width, height = y1 - y0, z1 - z0
     middle = np.array([x, (y0 + y1) / 2, (z0 + z1) / 2])
-    part.add(beveled_box(middle + [front / 2, 0, 0], [front, width, height], draw.uniform(0, 0.4) * front))
+    part.add(beveled_box(middle + [front / 2, 0, 0], [front, width, height], draw.uniform(0.0, 0.4) * front))
     tray_height = draw.uniform(0.5, 0.85) * height
     tray = [depth, 0.93 * width, tray_height]
     low = z0 + 0.06 * height + tray_height / 2
@@ -94,11 +94,13 @@ def drawer(
     return part
 
 
-def _body(draw: Draw, tree: KinematicTree, size: Vector, lift: float, wall: float) -> None:
+def _body(
+    draw: Draw, tree: KinematicTree, size: tuple[float, float, float], lift: float, wall: float
+) -> None:
     depth, width, height = size
     tree.base.add(open_box([0, 0, lift + height / 2], [depth, width, height], wall, opening=0))
     if lift > 0:
-        tree.base.add(*legs(draw, [-depth / 2, -width / 2], [depth / 2, width / 2], lift))
+        tree.base.add(*legs(draw, (-depth / 2, -width / 2), (depth / 2, width / 2), lift))
 
 
 @articulated_family("drawer_chest")
@@ -107,7 +109,7 @@ def drawer_chest(draw: Draw, tree: KinematicTree) -> None:
     depth, width, height = draw.uniform(0.25, 0.6), draw.uniform(0.3, 1.2), draw.uniform(0.25, 1.3)
     lift = draw.uniform(0.03, 0.25) if draw.chance(0.6) else 0.0
     wall, front = draw.uniform(0.012, 0.03), draw.uniform(0.01, 0.025)
-    _body(draw, tree, [depth, width, height], lift, wall)
+    _body(draw, tree, (depth, width, height), lift, wall)
     if draw.chance(0.5):
         over = draw.uniform(0.0, 0.03)
         top = [depth + 2 * over, width + 2 * over, wall]
@@ -122,8 +124,15 @@ def drawer_chest(draw: Draw, tree: KinematicTree) -> None:
             cell = (width - 2 * wall) / columns
             y0 = -width / 2 + wall + column * cell
             opening = (depth / 2, y0 + gap, y0 + cell - gap, top_z - row_height + gap, top_z - gap)
-            drawer(draw, tree, tree.base, opening, draw.uniform(0.7, 0.95) * (depth - wall), front,
-                   locked=draw.chance(0.1) and rows > 1)  # fmt: skip
+            drawer(
+                draw,
+                tree,
+                tree.base,
+                opening,
+                draw.uniform(0.7, 0.95) * (depth - wall),
+                front,
+                locked=draw.chance(0.1) and rows > 1,
+            )
         if rows > 1:
             tree.base.add(box([0, 0, top_z], [0.96 * depth, width - 2 * wall, 0.5 * wall]))
         top_z -= row_height
@@ -135,7 +144,7 @@ def door_cabinet(draw: Draw, tree: KinematicTree) -> None:
     depth, width, height = draw.uniform(0.2, 0.6), draw.uniform(0.3, 1.1), draw.uniform(0.3, 1.8)
     lift = draw.uniform(0.03, 0.2) if draw.chance(0.6) else 0.0
     wall, front = draw.uniform(0.012, 0.03), draw.uniform(0.012, 0.025)
-    _body(draw, tree, [depth, width, height], lift, wall)
+    _body(draw, tree, (depth, width, height), lift, wall)
     low, high = lift, lift + height
     if draw.chance(0.35):
         band = draw.uniform(0.12, 0.25) * height
@@ -159,8 +168,18 @@ def door_cabinet(draw: Draw, tree: KinematicTree) -> None:
         spans = [(-width / 2, width / 2, draw.sign())]
     for y0, y1, side in spans:
         opening = (depth / 2, y0, y1, low, high)
-        swing_door(draw, tree, tree.base, opening, front, side, limit, window, share,
-                   locked=double and side > 0 and draw.chance(0.15))  # fmt: skip
+        swing_door(
+            draw,
+            tree,
+            tree.base,
+            opening,
+            front,
+            side,
+            limit,
+            window,
+            share,
+            locked=double and side > 0 and draw.chance(0.15),
+        )
 
 
 @articulated_family("sliding_cabinet")
@@ -169,7 +188,7 @@ def sliding_cabinet(draw: Draw, tree: KinematicTree) -> None:
     depth, width, height = draw.uniform(0.3, 0.7), draw.uniform(0.6, 2.2), draw.uniform(0.4, 2.2)
     lift = draw.uniform(0.03, 0.2) if draw.chance(0.5) else 0.0
     wall, leaf = draw.uniform(0.015, 0.03), draw.uniform(0.012, 0.025)
-    _body(draw, tree, [depth, width, height], lift, wall)
+    _body(draw, tree, (depth, width, height), lift, wall)
     for index in range(draw.integer(0, 3)):
         z = lift + (index + 1) / 4 * height
         tree.base.add(box([-0.1 * depth, 0, z], [0.7 * depth, width - 2 * wall, 0.7 * wall]))
@@ -197,7 +216,7 @@ def fridge(draw: Draw, tree: KinematicTree) -> None:
     depth, width, height = draw.uniform(0.45, 0.75), draw.uniform(0.45, 0.95), draw.uniform(0.7, 1.95)
     wall, front = draw.uniform(0.03, 0.07), draw.uniform(0.04, 0.08)
     lift = draw.uniform(0.02, 0.06)
-    _body(draw, tree, [depth, width, height], lift, wall)
+    _body(draw, tree, (depth, width, height), lift, wall)
     for index in range(draw.integer(1, 4)):
         z = lift + (index + 1) / 6 * height
         tree.base.add(box([-0.05 * depth, 0, z], [0.75 * depth, width - 2 * wall, 0.012]))
@@ -209,11 +228,17 @@ def fridge(draw: Draw, tree: KinematicTree) -> None:
     if layout == "single":
         zones = [(x, -width / 2, width / 2, low, high, side)]
     elif layout == "stacked":
-        zones = [(x, -width / 2, width / 2, low, split - 0.004, side), (x, -width / 2, width / 2, split + 0.004, high, side)]
+        zones = [
+            (x, -width / 2, width / 2, low, split - 0.004, side),
+            (x, -width / 2, width / 2, split + 0.004, high, side),
+        ]
     else:
         middle = draw.uniform(-0.12, 0.12) * width if layout == "beside" else 0.0
         bottom = low if layout == "beside" else low + draw.uniform(0.25, 0.4) * height
-        zones = [(x, -width / 2, middle - 0.003, bottom, high, -1), (x, middle + 0.003, width / 2, bottom, high, 1)]
+        zones = [
+            (x, -width / 2, middle - 0.003, bottom, high, -1),
+            (x, middle + 0.003, width / 2, bottom, high, 1),
+        ]
         if layout == "drawer":
             below = (x, -width / 2, width / 2, low, bottom - 0.006)
             drawer(draw, tree, tree.base, below, 0.75 * depth, front)
@@ -223,7 +248,9 @@ def fridge(draw: Draw, tree: KinematicTree) -> None:
     share = draw.uniform(0.35, 0.65)
     racks = draw.integer(0, 3)
     for x, y0, y1, z0, z1, hinge_side in zones:
-        door = swing_door(draw, tree, tree.base, (x, y0, y1, z0, z1), front, hinge_side, limit, handle_share=share)
+        door = swing_door(
+            draw, tree, tree.base, (x, y0, y1, z0, z1), front, hinge_side, limit, handle_share=share
+        )
         for index in range(racks):
             z = z0 + (index + 0.6) / (racks + 0.5) * (z1 - z0)
             door.add(open_box([x - 0.05, (y0 + y1) / 2, z], [0.1, 0.7 * (y1 - y0), 0.07], 0.006))
@@ -235,13 +262,20 @@ def oven(draw: Draw, tree: KinematicTree) -> None:
     depth, width, height = draw.uniform(0.4, 0.65), draw.uniform(0.4, 0.9), draw.uniform(0.4, 0.95)
     wall, front = draw.uniform(0.03, 0.06), draw.uniform(0.025, 0.05)
     lift = draw.uniform(0.02, 0.12)
-    _body(draw, tree, [depth, width, height], lift, wall)
+    _body(draw, tree, (depth, width, height), lift, wall)
     panel = draw.uniform(0.1, 0.2) * height
     below = draw.uniform(0.12, 0.25) * height if draw.chance(0.4) else 0.0
     x, low, high = depth / 2, lift + below, lift + height - panel
     if below > 0:
-        drawer(draw, tree, tree.base, (x, -width / 2, width / 2, lift, low - 0.006), 0.8 * depth, front,
-               locked=draw.chance(0.3))  # fmt: skip
+        drawer(
+            draw,
+            tree,
+            tree.base,
+            (x, -width / 2, width / 2, lift, low - 0.006),
+            0.8 * depth,
+            front,
+            locked=draw.chance(0.3),
+        )
         tree.base.add(box([0, 0, low], [0.95 * depth, width - 2 * wall, 0.5 * wall]))
     tree.base.add(box([x + front / 2, 0, high + panel / 2 + 0.002], [front, width, panel - 0.004]))
     door = tree.hinge(tree.base, [x, 0, low], LEFTWARD, (0.0, draw.uniform(1.3, 1.65)))
@@ -264,7 +298,9 @@ def oven(draw: Draw, tree: KinematicTree) -> None:
         for px in (-0.22, 0.22):
             for py in (-0.25, 0.25):
                 plate = [px * depth, py * width, top - 0.002]
-                tree.base.add(cylinder(plate, [plate[0], plate[1], top + 0.008], draw.uniform(0.06, 0.11), 14))
+                tree.base.add(
+                    cylinder(plate, [plate[0], plate[1], top + 0.008], draw.uniform(0.06, 0.11), 14)
+                )
 
 
 def _knobs(draw: Draw, tree: KinematicTree, center: Vector, width: float, height: float) -> None:
@@ -287,17 +323,28 @@ def microwave(draw: Draw, tree: KinematicTree) -> None:
     depth, width, height = draw.uniform(0.28, 0.45), draw.uniform(0.4, 0.65), draw.uniform(0.22, 0.4)
     wall, front = draw.uniform(0.015, 0.03), draw.uniform(0.015, 0.035)
     lift = draw.uniform(0.008, 0.02)
-    _body(draw, tree, [depth, width, height], lift, wall)
+    _body(draw, tree, (depth, width, height), lift, wall)
     side = draw.sign()
     panel = draw.uniform(0.15, 0.3) * width
     x, low, high = depth / 2, lift, lift + height
     y0, y1 = (-width / 2 + panel, width / 2) if side > 0 else (-width / 2, width / 2 - panel)
     panel_y = (-width / 2 + panel / 2) if side > 0 else (width / 2 - panel / 2)
-    tree.base.add(beveled_box([x + front / 2, panel_y, (low + high) / 2], [front, 0.97 * panel, height], 0.2 * front))
-    divider = (y0 if side > 0 else y1)
+    tree.base.add(
+        beveled_box([x + front / 2, panel_y, (low + high) / 2], [front, 0.97 * panel, height], 0.2 * front)
+    )
+    divider = y0 if side > 0 else y1
     tree.base.add(box([0, divider, (low + high) / 2], [0.95 * depth, wall, height - 2 * wall]))
-    swing_door(draw, tree, tree.base, (x, y0, y1, low, high), front, side, draw.uniform(1.5, 2.2),
-               window=draw.chance(0.8), handle_share=0.5)  # fmt: skip
+    swing_door(
+        draw,
+        tree,
+        tree.base,
+        (x, y0, y1, low, high),
+        front,
+        side,
+        draw.uniform(1.5, 2.2),
+        window=draw.chance(0.8),
+        handle_share=0.5,
+    )
     for row in range(draw.integer(2, 5)):
         for column in range(draw.integer(1, 3)):
             place = [x + front, panel_y + (column - 1) * 0.25 * panel, low + (0.12 + 0.13 * row) * height]
@@ -313,5 +360,8 @@ def microwave(draw: Draw, tree: KinematicTree) -> None:
             plate.add(cylinder(cup, [cup[0], cup[1], cup[2] + 0.08], 0.03, 10))
     if draw.chance(0.4):
         top = np.array([0.0, 0.0, lift + height])
-        tree.base.add(key_field(top + [-0.3 * depth, -0.3 * width, -0.001], top + [0.1 * depth, 0.1 * width, 0.003],
-                                2, 8, 0.4))  # fmt: skip
+        tree.base.add(
+            key_field(
+                top + [-0.3 * depth, -0.3 * width, -0.001], top + [0.1 * depth, 0.1 * width, 0.003], 2, 8, 0.4
+            )
+        )

@@ -27,14 +27,18 @@ def lidded_box(draw: Draw, tree: KinematicTree) -> None:
         lid = tree.hinge(tree.base, [-depth / 2, 0, height], -LEFTWARD, (0.0, draw.uniform(1.3, 3.0)))
     elif style == "sliding":
         axis = draw.choice([FORWARD, LEFTWARD, -LEFTWARD])
-        lid = tree.slide(tree.base, axis, (0.0, draw.uniform(0.6, 1.0) * float(np.abs(axis) @ [depth, width, 0])))
+        lid = tree.slide(
+            tree.base, axis, (0.0, draw.uniform(0.6, 1.0) * float(np.abs(axis) @ [depth, width, 0]))
+        )
     else:
         lid = tree.slide(tree.base, UPWARD, (0.0, draw.uniform(0.5, 1.5) * height))
     _box_lid(draw, lid, depth, width, height, wall)
     if draw.chance(0.6):
         side = draw.choice([-1, 1])
         for sign in (side, -side):
-            tree.base.add(*handle(draw, [0, sign * width / 2, 0.6 * height], sign * LEFTWARD, FORWARD, 0.3 * depth))
+            tree.base.add(
+                *handle(draw, [0, sign * width / 2, 0.6 * height], sign * LEFTWARD, FORWARD, 0.3 * depth)
+            )
 
 
 def _box_lid(draw: Draw, lid: Part, depth: float, width: float, height: float, wall: float) -> None:
@@ -52,8 +56,15 @@ def _box_lid(draw: Draw, lid: Part, depth: float, width: float, height: float, w
         lid.add(prism(arc, size[1], FORWARD, UPWARD, [0, size[1] / 2, height + 0.001]))
     grip_z = height + 0.5 * size[2]
     if draw.chance(0.6) and shape != "barrel":
-        lid.add(*handle(draw, [size[0] / 2 + (over / 2 if shape == "flat" else 0), 0, grip_z], FORWARD, LEFTWARD,
-                        0.25 * width))  # fmt: skip
+        lid.add(
+            *handle(
+                draw,
+                [size[0] / 2 + (over / 2 if shape == "flat" else 0), 0, grip_z],
+                FORWARD,
+                LEFTWARD,
+                0.25 * width,
+            )
+        )
     elif draw.chance(0.6):
         lid.add(*handle(draw, [0, 0, height + size[2] - 0.002], UPWARD, LEFTWARD, 0.25 * width))
 
@@ -74,21 +85,41 @@ def trash_can(draw: Draw, tree: KinematicTree) -> None:
     style = draw.choice(["hinged", "hinged", "swing", "pedal"])
     thick = draw.uniform(0.008, 0.03)
     dome = draw.uniform(0.0, 0.25) * height
-    cover = [(1.03 * radius[1], height + 0.002), (1.03 * radius[1], height + thick), (0.4 * radius[1], height + thick + dome)]
+    cover = [
+        (1.03 * radius[1], height + 0.002),
+        (1.03 * radius[1], height + thick),
+        (0.4 * radius[1], height + thick + dome),
+    ]
     if style == "swing":
-        tree.base.add(lathe([(1.03 * radius[1], height), (1.03 * radius[1], height + 0.03), (0.9 * radius[1], height + 0.03),
-                             (0.9 * radius[1], height)], sides=corners).turned(UPWARD, turn))  # fmt: skip
+        tree.base.add(
+            lathe(
+                [
+                    (1.03 * radius[1], height),
+                    (1.03 * radius[1], height + 0.03),
+                    (0.9 * radius[1], height + 0.03),
+                    (0.9 * radius[1], height),
+                ],
+                sides=corners,
+            ).turned(UPWARD, turn)
+        )
         limit = draw.uniform(0.6, 1.5)
         flap = tree.hinge(tree.base, [0, 0, height + 0.04], LEFTWARD, (-limit, limit))
-        flap.add(prism(circle(0.86 * top, 16) if not square else circle(1.2 * top, 4) @ _quarter(), 0.012,
-                       origin=[0, 0, height + 0.035]))  # fmt: skip
+        flap.add(
+            prism(
+                circle(0.86 * top, 16) if not square else circle(1.2 * top, 4) @ _quarter(),
+                0.012,
+                origin=[0, 0, height + 0.035],
+            )
+        )
         return
     lid = tree.hinge(tree.base, [-top, 0, height + 0.5 * thick], -LEFTWARD, (0.0, draw.uniform(1.1, 2.0)))
     lid.add(lathe(cover, sides=corners).turned(UPWARD, turn))
     if draw.chance(0.6):
         lid.add(beveled_box([1.03 * top + 0.01, 0, height + 0.5 * thick], [0.03, 0.3 * top, thick], 0.003))
     if style == "pedal":
-        pedal = tree.hinge_following(lid, tree.base, [0.6 * bottom, 0, 0.05], LEFTWARD, draw.uniform(0.1, 0.2))
+        pedal = tree.hinge_following(
+            lid, tree.base, [0.6 * bottom, 0, 0.05], LEFTWARD, draw.uniform(0.1, 0.2)
+        )
         pedal.add(beveled_box([bottom + 0.03, 0, 0.05], [0.08, 0.4 * bottom, 0.012], 0.003))
     elif draw.chance(0.3):
         for sign in (-1, 1):
@@ -108,7 +139,16 @@ def toilet(draw: Draw, tree: KinematicTree) -> None:
     width = length * draw.uniform(0.7, 0.9)
     flatten = width / length
     rings = []
-    for share, scale in [(0, 0.55), (0.1, 0.5), (0.45, 0.55), (0.8, 0.95), (1, 1), (1, 0.8), (0.7, 0.6), (0.5, 0.2)]:
+    for share, scale in [
+        (0, 0.55),
+        (0.1, 0.5),
+        (0.45, 0.55),
+        (0.8, 0.95),
+        (1, 1),
+        (1, 0.8),
+        (0.7, 0.6),
+        (0.5, 0.2),
+    ]:
         outline = circle(0.5 * length * scale, 20, flatten)
         rings.append(np.column_stack([outline, np.full(20, share * height)]))
     tree.base.add(loft(np.stack(rings)))
@@ -166,7 +206,11 @@ def _clam_case(draw: Draw, tree: KinematicTree) -> None:
     carrier.add(sweep(path, draw.uniform(0.005, 0.01), 6))
     for sign in (-1, 1):
         if draw.chance(0.7):
-            latch = tree.hinge(lid, [depth / 2, 0, low + 0.02], LEFTWARD, (-1.5, 0.0)) if draw.chance(0.15) else lid
+            latch = (
+                tree.hinge(lid, [depth / 2, 0, low + 0.02], LEFTWARD, (-1.5, 0.0))
+                if draw.chance(0.15)
+                else lid
+            )
             latch.add(box([depth / 2 + 0.004, sign * 0.3 * width, low + 0.005], [0.008, 0.05, 0.04]))
 
 
@@ -180,8 +224,14 @@ def _trolley(draw: Draw, tree: KinematicTree) -> None:
         tree.base.add(box([depth / 2, y, middle[2]], [0.01, 0.015, 0.85 * height]))
     for x in (-0.4, 0.4):
         for y in (-0.4, 0.4):
-            tree.base.add(cylinder([x * depth, y * width - 0.01, lift / 2], [x * depth, y * width + 0.01, lift / 2],
-                                   lift / 2, 10))  # fmt: skip
+            tree.base.add(
+                cylinder(
+                    [x * depth, y * width - 0.01, lift / 2],
+                    [x * depth, y * width + 0.01, lift / 2],
+                    lift / 2,
+                    10,
+                )
+            )
     back, spread = -0.42 * depth, draw.uniform(0.1, 0.25) * width
     travel, top = draw.uniform(0.25, 0.8) * height, lift + height
     stage = tree.slide(tree.base, UPWARD, (0.0, travel), ratio=0.5)
@@ -204,21 +254,35 @@ def bucket(draw: Draw, tree: KinematicTree) -> None:
     wall = draw.uniform(0.002, 0.008)
     sides = draw.choice([4, 6, 18, 18, 18])
     turn = np.pi / sides if sides < 18 else 0.0
-    profile = [(bottom, 0), (top, height - 0.01), (1.06 * top, height - 0.01), (1.06 * top, height),
-               (top - wall, height), (bottom - wall, wall)]  # fmt: skip
+    profile = [
+        (bottom, 0),
+        (top, height - 0.01),
+        (1.06 * top, height - 0.01),
+        (1.06 * top, height),
+        (top - wall, height),
+        (bottom - wall, wall),
+    ]
     tree.base.add(lathe(profile, sides=sides).turned(UPWARD, turn))
     pivot = height - draw.uniform(0.01, 0.05)
     reach = top * np.cos(np.pi / sides if sides < 18 else 0) + draw.uniform(0.0, 0.01)
     for sign in (-1, 1):
-        tree.base.add(cylinder([0, sign * (reach - 0.01), pivot], [0, sign * (reach + 0.012), pivot], 0.012, 8))
+        tree.base.add(
+            cylinder([0, sign * (reach - 0.01), pivot], [0, sign * (reach + 0.012), pivot], 0.012, 8)
+        )
     rise = draw.uniform(0.8, 1.3) * reach
     angle = np.linspace(0, np.pi, 13)
     bar = draw.uniform(0.002, 0.007)
     arcs = [1, -1] if draw.chance(0.2) else [0]
     for tilt in arcs:
-        limits = (-draw.uniform(1.2, 1.7), draw.uniform(1.2, 1.7)) if tilt == 0 else (min(0.0, tilt * 1.4), max(0.0, tilt * 1.4))
+        limits = (
+            (-draw.uniform(1.2, 1.7), draw.uniform(1.2, 1.7))
+            if tilt == 0
+            else (min(0.0, tilt * 1.4), max(0.0, tilt * 1.4))
+        )
         bail = tree.hinge(tree.base, [0, 0, pivot], LEFTWARD, limits)
-        path = np.stack([np.full(13, tilt * 0.02), (reach + 0.008) * np.cos(angle), pivot + rise * np.sin(angle)], axis=-1)
+        path = np.stack(
+            [np.full(13, tilt * 0.02), (reach + 0.008) * np.cos(angle), pivot + rise * np.sin(angle)], axis=-1
+        )
         bail.add(sweep(path, bar, 6))
         if draw.chance(0.6):
             middle = [tilt * 0.02, 0, pivot + rise]
@@ -226,5 +290,9 @@ def bucket(draw: Draw, tree: KinematicTree) -> None:
             bail.add(cylinder([middle[0], -grip, middle[2]], [middle[0], grip, middle[2]], 2.2 * bar, 8))
     if draw.chance(0.25):
         cover = [(1.1 * top, height + 0.002), (1.1 * top, height + 0.012), (0.2 * top, height + 0.03)]
-        lid = tree.slide(tree.base, UPWARD, (0.0, draw.uniform(0.2, 0.6) * height)) if draw.chance(0.4) else tree.base
+        lid = (
+            tree.slide(tree.base, UPWARD, (0.0, draw.uniform(0.2, 0.6) * height))
+            if draw.chance(0.4)
+            else tree.base
+        )
         lid.add(lathe(cover, sides=sides).turned(UPWARD, turn))

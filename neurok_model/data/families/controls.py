@@ -34,7 +34,9 @@ def room_door(draw: Draw, tree: KinematicTree) -> None:
     if draw.chance(0.3):
         wall = draw.uniform(0.2, 0.6)
         for sign in (-1, 1):
-            tree.base.add(box([0, sign * (width / 2 + post + wall / 2), height / 2], [0.7 * depth, wall, height]))
+            tree.base.add(
+                box([0, sign * (width / 2 + post + wall / 2), height / 2], [0.7 * depth, wall, height])
+            )
     side, swing = draw.sign(), draw.sign()
     x = swing * (depth - leaf) / 2
     anchor = [x + swing * leaf / 2, side * width / 2, 0]
@@ -42,7 +44,9 @@ def room_door(draw: Draw, tree: KinematicTree) -> None:
     door.add(*door_leaf(draw, [x, 0, height / 2], [leaf, 0.985 * width, 0.985 * height], draw.chance(0.2)))
     y, z = -side * draw.uniform(0.38, 0.44) * width, draw.uniform(0.42, 0.55) * height
     lever_turns = draw.chance(0.6)
-    lever = tree.hinge(door, [x, y, z], FORWARD * side, (0.0, draw.uniform(0.5, 1.1))) if lever_turns else door
+    lever = (
+        tree.hinge(door, [x, y, z], FORWARD * side, (0.0, draw.uniform(0.5, 1.1))) if lever_turns else door
+    )
     if lever_turns or draw.chance(0.5):
         length, bar = draw.uniform(0.09, 0.15), draw.uniform(0.007, 0.012)
         lever.add(cylinder([x - leaf / 2 - 0.055, y, z], [x + leaf / 2 + 0.055, y, z], bar, 8))
@@ -76,7 +80,9 @@ def lever(draw: Draw, tree: KinematicTree) -> None:
         cheeks = draw.chance(0.5) and not joystick
         if cheeks:
             for sign in (-1, 1):
-                tree.base.add(box(pivot + [0, sign * 2.2 * radius, radius], [4 * radius, 1.2 * radius, 4 * radius]))
+                tree.base.add(
+                    box(pivot + [0, sign * 2.2 * radius, radius], [4 * radius, 1.2 * radius, 4 * radius])
+                )
         part: Part = tree.hinge(tree.base, pivot, LEFTWARD, (-backward, forward))
         if joystick:
             part.add(ellipsoid(pivot, [1.6 * radius] * 3, 10, 6))
@@ -104,7 +110,7 @@ def _lever_arm(draw: Draw, pivot: np.ndarray, length: float, radius: float) -> l
 
 @articulated_family("dial")
 def dial(draw: Draw, tree: KinematicTree) -> None:
-    """A panel with one to four knobs that turn, each with a pointer, wings or a crank that shows the angle."""
+    """A panel with one to four knobs that turn; pointers, wings or cranks show the angle."""
     count = draw.choice([1, 1, 2, 3, 4])
     radius = draw.uniform(0.012, 0.07)
     pitch = radius * draw.uniform(2.4, 3.5)
@@ -124,17 +130,30 @@ def dial(draw: Draw, tree: KinematicTree) -> None:
 
 def _knob(draw: Draw, place: np.ndarray, radius: float) -> list[Surface]:
     depth = radius * draw.uniform(0.4, 1.2)
-    disc = lathe([(radius, 0), (radius * draw.uniform(0.75, 1.0), depth)], place, FORWARD, draw.choice([6, 12, 18]))
+    disc = lathe(
+        [(radius, 0), (radius * draw.uniform(0.75, 1.0), depth)], place, FORWARD, draw.choice([6, 12, 18])
+    )
     style = draw.choice(["pointer", "wing", "crank", "bar"])
     if style == "pointer":
-        return [disc, box(place + [depth, 0, 0.5 * radius], [0.15 * depth + 0.002, 0.15 * radius, 0.9 * radius])]
+        return [
+            disc,
+            box(place + [depth, 0, 0.5 * radius], [0.15 * depth + 0.002, 0.15 * radius, 0.9 * radius]),
+        ]
     if style == "wing":
-        return [disc, beveled_box(place + [1.2 * depth, 0, 0], [0.8 * depth, 0.35 * radius, 1.9 * radius], 0.05 * radius)]
+        return [
+            disc,
+            beveled_box(
+                place + [1.2 * depth, 0, 0], [0.8 * depth, 0.35 * radius, 1.9 * radius], 0.05 * radius
+            ),
+        ]
     if style == "crank":
         peg = place + [depth, 0, 0.7 * radius]
         return [disc, cylinder(peg - [0.1 * depth, 0, 0], peg + [1.2 * depth, 0, 0], 0.18 * radius, 8)]
     reach = radius * draw.uniform(1.2, 2.2)
-    return [disc, beveled_box(place + [depth, 0, 0.5 * reach], [0.5 * depth, 0.4 * radius, reach], 0.05 * radius)]
+    return [
+        disc,
+        beveled_box(place + [depth, 0, 0.5 * reach], [0.5 * depth, 0.4 * radius, reach], 0.05 * radius),
+    ]
 
 
 @articulated_family("switch")
@@ -143,7 +162,15 @@ def switch(draw: Draw, tree: KinematicTree) -> None:
     count = draw.integer(1, 3)
     unit, height = draw.uniform(0.04, 0.1), draw.uniform(0.07, 0.14)
     plate = draw.uniform(0.005, 0.02)
-    tree.base.add(prism(rounded_rectangle(unit * count, height, 0.1 * unit), plate, LEFTWARD, UPWARD, [-plate, 0, height / 2]))
+    tree.base.add(
+        prism(
+            rounded_rectangle(unit * count, height, 0.1 * unit),
+            plate,
+            LEFTWARD,
+            UPWARD,
+            [-plate, 0, height / 2],
+        )
+    )
     style = draw.choice(["rocker", "toggle", "button", "fader"])
     for index in range(count):
         place = np.array([0.0, (index - (count - 1) / 2) * unit, height / 2])
@@ -160,7 +187,9 @@ def switch(draw: Draw, tree: KinematicTree) -> None:
         elif style == "button":
             reach = draw.uniform(0.008, 0.03)
             part = tree.slide(tree.base, -FORWARD, (0.0, 0.8 * reach))
-            part.add(cylinder(place - [0.5 * plate, 0, 0], place + [reach, 0, 0], 0.3 * unit, draw.choice([4, 14])))
+            part.add(
+                cylinder(place - [0.5 * plate, 0, 0], place + [reach, 0, 0], 0.3 * unit, draw.choice([4, 14]))
+            )
         else:
             travel = 0.35 * height
             part = tree.slide(tree.base, UPWARD, (-travel, travel))
@@ -189,6 +218,12 @@ def door_lock(draw: Draw, tree: KinematicTree) -> None:
         travel = draw.uniform(0.012, 0.03)
         side = draw.sign()
         bolt = tree.slide_following(turn, tree.base, side * LEFTWARD, travel / limit)
-        bolt.add(beveled_box([-plate / 2, side * (0.5 * width - 0.004), place[2]], [0.5 * plate, 0.02, 0.12 * height], 0.001))
+        bolt.add(
+            beveled_box(
+                [-plate / 2, side * (0.5 * width - 0.004), place[2]],
+                [0.5 * plate, 0.02, 0.12 * height],
+                0.001,
+            )
+        )
     if draw.chance(0.4):
         tree.base.add(cylinder([-0.001, 0, 0.15 * height], [0.006, 0, 0.15 * height], 0.015, 12))

@@ -26,7 +26,9 @@ def handle(draw: Draw, place: Vector, outward: Vector, along: Vector, length: fl
     if style == 0:
         ends = [center - 0.45 * length * line, center + 0.45 * length * line]
         posts = [cylinder(end - 0.002 * out, end + depth * out, 0.8 * radius, 6) for end in ends]
-        bar = cylinder(center + depth * out - 0.5 * length * line, center + depth * out + 0.5 * length * line, radius, 8)
+        bar = cylinder(
+            center + depth * out - 0.5 * length * line, center + depth * out + 0.5 * length * line, radius, 8
+        )
         return [*posts, bar]
     if style == 1:
         angle = np.linspace(0, np.pi, 9)[:, None]
@@ -40,9 +42,9 @@ def handle(draw: Draw, place: Vector, outward: Vector, along: Vector, length: fl
     return [beveled_box(center + 0.5 * depth * out, size, 0.4 * radius)]
 
 
-def legs(draw: Draw, low: Vector, high: Vector, height: float) -> list[Surface]:
-    """Four legs (or a plinth) under the rectangle from ``low`` to ``high`` (x, y), from z = 0 to ``height``."""
-    (x0, y0), (x1, y1) = low[:2], high[:2]
+def legs(draw: Draw, low: tuple[float, float], high: tuple[float, float], height: float) -> list[Surface]:
+    """Four legs or a plinth under the rectangle from ``low`` to ``high`` (x, y), up to ``height``."""
+    (x0, y0), (x1, y1) = low, high
     style = draw.integer(0, 2)
     if style == 0:
         inset = draw.uniform(0.0, 0.15)

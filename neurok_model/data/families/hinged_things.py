@@ -1,15 +1,15 @@
-"""Portable and built-in things with hinges: laptops, boxes with flaps, windows, faucets."""
+"""Portable and built-in things with hinges: laptops, boxes with flaps, faucets."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from neurok_model.data.families.draw import Draw
-from neurok_model.data.families.fittings import handle, key_field
+from neurok_model.data.families.fittings import key_field
 from neurok_model.data.families.registry import articulated_family
 from neurok_model.data.kinematic_tree import KinematicTree
 from neurok_model.data.round_shapes import cylinder, lathe, prism, rounded_rectangle, sweep
-from neurok_model.data.shapes import beveled_box, box, open_box, rectangular_frame
+from neurok_model.data.shapes import Surface, beveled_box, box, open_box
 
 FORWARD, LEFTWARD, UPWARD = np.eye(3)
 
@@ -25,11 +25,13 @@ def laptop(draw: Draw, tree: KinematicTree) -> None:
     radius = draw.uniform(0.005, 0.02)
     lift = draw.uniform(0.0, 0.004)
 
-    def slab(x: float, z: float, thickness: float, length: float, breadth: float):  # type: ignore[no-untyped-def]
+    def slab(x: float, z: float, thickness: float, length: float, breadth: float) -> Surface:
         if outline:
             shape = rounded_rectangle(length, breadth, radius)
             return prism(shape, thickness, origin=[x, 0, z])
-        return beveled_box([x, 0, z + thickness / 2], [length, breadth, thickness], draw.uniform(0, 0.4) * thickness)
+        return beveled_box(
+            [x, 0, z + thickness / 2], [length, breadth, thickness], draw.uniform(0.0, 0.4) * thickness
+        )
 
     tree.base.add(slab(0.0, lift, base, depth, width))
     top = lift + base
@@ -38,7 +40,9 @@ def laptop(draw: Draw, tree: KinematicTree) -> None:
     anchor = [-depth / 2 - draw.uniform(-0.01, 0.006), 0, anchor_z]
     opened = draw.uniform(1.7, 3.2)
     cover = tree.hinge(tree.base, anchor, -LEFTWARD, (0.0, opened))
-    cover.add(slab((1 - shrink) * -depth / 2, top + gap, lid, shrink * depth, draw.uniform(0.95, 1.0) * width))
+    cover.add(
+        slab((1 - shrink) * -depth / 2, top + gap, lid, shrink * depth, draw.uniform(0.95, 1.0) * width)
+    )
     if draw.chance(0.7):
         rows, columns = draw.integer(4, 6), draw.integer(8, 15)
         low = np.array([-draw.uniform(0.3, 0.42) * depth, -draw.uniform(0.38, 0.46) * width, top - 0.001])
@@ -89,66 +93,6 @@ def flap_box(draw: Draw, tree: KinematicTree) -> None:
         flap.add(box(center, size))
 
 
-@articulated_family("window")
-def window(draw: Draw, tree: KinematicTree) -> None:
-    """A window in a wall frame: casements, a tilting sash, or sashes that slide up or sideways."""
-    width, height = draw.uniform(0.5, 1.8), draw.uniform(0.5, 1.6)
-    depth, border = draw.uniform(0.05, 0.14), draw.uniform(0.03, 0.08)
-    tree.base.add(rectangular_frame([0, 0, height / 2], [depth, width, height], border))
-    if draw.chance(0.5):
-        sill = [draw.uniform(1.5, 3.0) * depth, 1.08 * width, 0.03]
-        tree.base.add(box([0.3 * sill[0], 0, -0.015], sill))
-    style = draw.choice(["casement", "casement", "sideways", "vertical", "tilting"])
-    w, h = width - 2 * border, height - 2 * border
-    sash, leaf = draw.uniform(0.03, 0.06), draw.uniform(0.02, 0.04)
-    bars = draw.integer(0, 2)
-
-    def leaf_at(part, x: float, y: float, z: float, lw: float, lh: float) -> None:  # type: ignore[no-untyped-def]
-        part.add(rectangular_frame([x, y, z], [leaf, lw, lh], sash))
-        part.add(box([x, y, z], [0.25 * leaf, lw - 1.9 * sash, lh - 1.9 * sash]))
-        for index in range(bars):
-            offset = ((index + 1) / (bars + 1) - 0.5) * lh
-            part.add(box([x, y, z + offset], [0.6 * leaf, lw - 1.9 * sash, 0.02]))
-
-    middle = height / 2
-    if style == "casement":
-        count = draw.integer(1, 2)
-        limit = draw.uniform(1.2, 2.9)
-        x = depth / 2
-        for index in range(count):
-            lw = w / count
-            y = -w / 2 + (index + 0.5) * lw
-            side = draw.sign() if count == 1 else (-1, 1)[index]
-            part = tree.hinge(tree.base, [x, y + side * lw / 2, middle], side * UPWARD, (0.0, limit))
-            leaf_at(part, x, y, middle, 0.99 * lw, 0.99 * h)
-            part.add(*handle(draw, [x + leaf / 2, y - side * (lw / 2 - 0.5 * sash), middle], FORWARD, UPWARD, 0.12))
-    elif style == "tilting":
-        at_top = draw.chance(0.4)
-        z, turn = (middle + h / 2, -LEFTWARD) if at_top else (middle - h / 2, LEFTWARD)
-        part = tree.hinge(tree.base, [depth / 2, 0, z], turn, (0.0, draw.uniform(0.4, 1.5)))
-        leaf_at(part, depth / 2, 0, middle, 0.99 * w, 0.99 * h)
-        grip = [depth / 2 + leaf / 2, 0, middle + (-1 if at_top else 1) * (h / 2 - 0.5 * sash)]
-        part.add(*handle(draw, grip, FORWARD, LEFTWARD, 0.12))
-    else:
-        sideways = style == "sideways"
-        span = w if sideways else h
-        both = draw.chance(0.4)
-        lap = draw.uniform(0.0, 0.06) * span
-        size = span / 2 + lap / 2
-        axis = LEFTWARD if sideways else UPWARD
-        for index, sign in enumerate((-1, 1)):
-            offset = sign * (span - size) / 2
-            travel = (0.0, draw.uniform(0.6, 1.0) * (span - size))
-            free = index == 0 or both
-            part = tree.slide(tree.base, -sign * axis, travel) if free else tree.locked(tree.base)
-            x = (0.55 if index == 0 else -0.55) * leaf
-            y, z = (offset, middle) if sideways else (0.0, middle + offset)
-            leaf_at(part, x, y, z, size if sideways else w, h if sideways else size)
-            if index == 0:
-                grip = np.array([x + leaf / 2, y, z]) + sign * axis * (size / 2 - 0.5 * sash)
-                part.add(box(grip + [0.012, 0, 0], [0.024, 0.1, 0.02] if not sideways else [0.024, 0.02, 0.1]))
-
-
 @articulated_family("faucet")
 def faucet(draw: Draw, tree: KinematicTree) -> None:
     """A water tap: a curved spout that may swivel, and one lever or two turning valves."""
@@ -170,13 +114,20 @@ def faucet(draw: Draw, tree: KinematicTree) -> None:
             start = np.array([0.0, sign * draw.uniform(0.07, 0.1), 0.0])
             tree.base.add(cylinder(start, start + [0, 0, 0.03 + plate], 0.8 * body, 12))
             place = start + [0, 0, 0.03 + plate]
-            valve = tree.hinge(tree.base, place, UPWARD, (0.0, sign * draw.uniform(1.2, 3.0))
-                               if sign > 0 else (-draw.uniform(1.2, 3.0), 0.0))  # fmt: skip
+            valve = tree.hinge(
+                tree.base,
+                place,
+                UPWARD,
+                (0.0, sign * draw.uniform(1.2, 3.0)) if sign > 0 else (-draw.uniform(1.2, 3.0), 0.0),
+            )
             valve.add(cylinder(place, place + [0, 0, 0.02], 0.5 * body, 10))
             if draw.chance(0.5):
                 valve.add(beveled_box(place + [0, sign * 0.03, 0.026], [0.014, 0.08, 0.012], 0.003))
             else:
-                valve.add(box(place + [0, 0, 0.026], [0.012, 0.07, 0.014]), box(place + [0, 0, 0.026], [0.07, 0.012, 0.014]))
+                valve.add(
+                    box(place + [0, 0, 0.026], [0.012, 0.07, 0.014]),
+                    box(place + [0, 0, 0.026], [0.07, 0.012, 0.014]),
+                )
         return
     lever_length = draw.uniform(0.06, 0.14)
     on_top = draw.chance(0.6)
@@ -185,21 +136,43 @@ def faucet(draw: Draw, tree: KinematicTree) -> None:
         tree.base.add(cylinder([0, 0, stem], place, 0.95 * body, 12))
     else:
         place, out, turn = np.array([0, body, 0.7 * stem]), UPWARD, FORWARD
-    swing = tree.hinge(tree.base, place, UPWARD if on_top else LEFTWARD, (-draw.uniform(0.3, 1.4), draw.uniform(0.3, 1.4)))
+    swing = tree.hinge(
+        tree.base, place, UPWARD if on_top else LEFTWARD, (-draw.uniform(0.3, 1.4), draw.uniform(0.3, 1.4))
+    )
     swing.add(cylinder(place, place + (UPWARD if on_top else LEFTWARD) * 0.02, 0.9 * body, 12))
     lever = tree.hinge(swing, place, turn, (-draw.uniform(0.0, 0.2), draw.uniform(0.3, 0.8)))
     start = place + (UPWARD if on_top else LEFTWARD) * 0.02
-    lever.add(sweep(np.stack([start, start + 0.5 * lever_length * out, start + lever_length * (out + 0.25 * UPWARD)]),
-                    draw.uniform(0.004, 0.009), 8, flatten=draw.uniform(0.5, 1.0)))  # fmt: skip
+    lever.add(
+        sweep(
+            np.stack([start, start + 0.5 * lever_length * out, start + lever_length * (out + 0.25 * UPWARD)]),
+            draw.uniform(0.004, 0.009),
+            8,
+            flatten=draw.uniform(0.5, 1.0),
+        )
+    )
 
 
-def _spout(draw: Draw, stem: float, height: float, reach: float, pipe: float):  # type: ignore[no-untyped-def]
+def _spout(draw: Draw, stem: float, height: float, reach: float, pipe: float) -> list[Surface]:
     if draw.chance(0.6):
         angle = np.linspace(np.pi, draw.uniform(-0.4, 0.3), 12)
         radius = reach / 2
-        arch = np.stack([radius + radius * np.cos(angle), np.zeros(12), max(height, stem + 0.02) + radius * np.sin(angle)], -1)
+        arch = np.stack(
+            [
+                radius + radius * np.cos(angle),
+                np.zeros(12),
+                max(height, stem + 0.02) + radius * np.sin(angle),
+            ],
+            -1,
+        )
         path = np.concatenate([[[0, 0, stem - 0.005]], arch])
     else:
         drop = draw.uniform(-0.2, 0.3)
-        path = np.array([[0, 0, stem - 0.03], [0.3 * reach, 0, stem], [reach, 0, stem + drop * reach], [1.05 * reach, 0, stem - 0.02]])
+        path = np.array(
+            [
+                [0, 0, stem - 0.03],
+                [0.3 * reach, 0, stem],
+                [reach, 0, stem + drop * reach],
+                [1.05 * reach, 0, stem - 0.02],
+            ]
+        )
     return [sweep(path, pipe, 10)]

@@ -21,7 +21,7 @@ def _frame(draw: Draw, along: str) -> Float[np.ndarray, "3 3"]:
     third = np.array(direction)
     first = np.array([0.0, 0, 1]) if along == "sideways" else np.array([1.0, 0, 0])
     second = np.cross(third, first)
-    angle = draw.uniform(0, 2 * np.pi) if along != "sideways" else draw.choice([0.0, np.pi / 2])
+    angle = draw.uniform(0.0, 2 * np.pi) if along != "sideways" else draw.choice([0.0, np.pi / 2])
     turned = np.cos(angle) * first + np.sin(angle) * second
     return np.stack([turned, np.cross(third, turned), third], axis=1)
 
@@ -57,7 +57,9 @@ def _bending(
     return np.concatenate([shapes[:, :, None] * axis for axis in axes])
 
 
-def _clamp(draw: Draw, width: float, length: float, frame: Float[np.ndarray, "3 3"], root: Float[np.ndarray, " 3"]) -> list[Surface]:
+def _clamp(
+    draw: Draw, width: float, length: float, frame: Float[np.ndarray, "3 3"], root: Float[np.ndarray, " 3"]
+) -> list[Surface]:
     """A block that holds the root, sometimes left out."""
     if draw.chance(0.3):
         return []
@@ -76,20 +78,28 @@ def elastic_bar(draw: Draw) -> GeneratedObject:
     root = np.array([0.0, 0.0, {1: 0.0, 0: 0.3 * length, -1: 1.3 * length}[round(frame[2, 2])]])
     body = RodBody(stations, root, frame)
     share = stations / length
-    taper = 1.0 - draw.uniform(-0.3, 0.8) * share + draw.uniform(0, 0.25) * np.sin(draw.uniform(1, 4) * np.pi * share)
+    taper = (
+        1.0
+        - draw.uniform(-0.3, 0.8) * share
+        + draw.uniform(0.0, 0.25) * np.sin(draw.uniform(1.0, 4.0) * np.pi * share)
+    )
     body.add_skin(_skin(stations, _outline(draw, 4 * draw.integer(2, 4)), width * np.maximum(taper, 0.12)))
     if draw.chance(0.35):
         tip = draw.uniform(0.6, 1.8) * width
         head = ellipsoid([0, 0, length], [tip, tip, tip * draw.uniform(0.5, 1.5)])
-        body.add_rigid(head if draw.chance(0.5) else beveled_box([0, 0, length], [2 * tip, tip, tip], 0.2 * tip),
-                       len(stations) - 1)  # fmt: skip
+        body.add_rigid(
+            head if draw.chance(0.5) else beveled_box([0, 0, length], [2 * tip, tip, tip], 0.2 * tip),
+            len(stations) - 1,
+        )
     count = draw.integer(1, 2)
     modes = _bending(clamped_bending_modes(stations, count), [FIRST, SECOND])
     amplitude = draw.uniform(0.5, 1.6) * np.tile(1.0 / np.arange(1, count + 1) ** 1.5, 2)
     if draw.chance(0.4):
         modes = np.concatenate([modes, _bending(cosine_modes(stations, 1), [ALONG])])
         amplitude = np.append(amplitude, draw.uniform(0.4, 1.8))
-    return RodObject("elastic_bar", ObjectKind.ELASTIC, body, modes, amplitude, _clamp(draw, width, length, frame, root))
+    return RodObject(
+        "elastic_bar", ObjectKind.ELASTIC, body, modes, amplitude, _clamp(draw, width, length, frame, root)
+    )
 
 
 @soft_family("bending_plate")
@@ -102,8 +112,12 @@ def bending_plate(draw: Draw) -> GeneratedObject:
     root = np.array([0.0, 0.0, length * (0.8 - 0.8 * round(frame[2, 2]))])
     body = RodBody(stations, root, frame)
     across = np.linspace(-0.5, 0.5, draw.integer(3, 8)) * width
-    outline = np.concatenate([np.stack([across, np.full(len(across), -thickness / 2)], -1),
-                              np.stack([across[::-1], np.full(len(across), thickness / 2)], -1)])  # fmt: skip
+    outline = np.concatenate(
+        [
+            np.stack([across, np.full(len(across), -thickness / 2)], -1),
+            np.stack([across[::-1], np.full(len(across), thickness / 2)], -1),
+        ]
+    )
     shrink = 1.0 - draw.uniform(0.0, 0.5) * (stations / length) ** draw.choice([1.0, 3.0])
     rings = np.stack([outline * [scale, 1.0] for scale in shrink])
     along = np.broadcast_to(stations[:, None, None], (*rings.shape[:2], 1))
@@ -133,19 +147,28 @@ def hanging_rope(draw: Draw) -> GeneratedObject:
     body = RodBody(stations, root, frame)
     sides = 4 * draw.integer(1, 2)
     outline = rounded_rectangle(1.0, 0.12, 0.05, 2) if strap else _outline(draw, max(sides, 8))
-    bulge = 1.0 + (draw.uniform(0.2, 0.8) * np.abs(np.sin(np.pi * draw.integer(3, 9) * stations / length)) if draw.chance(0.3) else 0.0)
+    bulge = 1.0 + (
+        draw.uniform(0.2, 0.8) * np.abs(np.sin(np.pi * draw.integer(3, 9) * stations / length))
+        if draw.chance(0.3)
+        else 0.0
+    )
     body.add_skin(_skin(stations, outline, width * bulge * np.ones(len(stations))))
     if draw.chance(0.5):
         size = width * draw.uniform(1.0, 2.5)
         weight = ellipsoid([0, 0, length], [size, size, size * draw.uniform(0.7, 1.5)])
-        body.add_rigid(weight if draw.chance(0.6) else beveled_box([0, 0, length], [size, 2 * size, size], 0.1 * size),
-                       len(stations) - 1)  # fmt: skip
+        body.add_rigid(
+            weight if draw.chance(0.6) else beveled_box([0, 0, length], [size, 2 * size, size], 0.1 * size),
+            len(stations) - 1,
+        )
     count = draw.integer(1, 2)
     planes = [FIRST] if strap else [FIRST, SECOND]
     # Swinging as a whole comes first, then bends; a rope is curved most where its tension is lowest.
     sag = cosine_modes(stations, count, clamped=False) * (0.4 + stations[1:] / length)
     modes = _bending(np.concatenate([np.zeros((1, len(stations) - 1)), sag]), planes)
-    amplitude = np.tile(np.concatenate([[draw.uniform(0.4, 1.1)], draw.uniform(0.4, 1.2) / np.arange(1, count + 1)]), len(planes))
+    amplitude = np.tile(
+        np.concatenate([[draw.uniform(0.4, 1.1)], draw.uniform(0.4, 1.2) / np.arange(1, count + 1)]),
+        len(planes),
+    )
     axes = np.concatenate([np.concatenate([plane[None], np.zeros((count, 3))]) for plane in planes])
     hook = [cylinder(root + [0, 0, -0.2 * width], root + [0, 0, 2 * width], 0.8 * width, 10)]
     if draw.chance(0.5):
@@ -163,14 +186,16 @@ def plush_body(draw: Draw) -> GeneratedObject:
     body = RodBody(stations, np.zeros(3), frame)
     share = stations / length
     waist = draw.uniform(0.25, 0.75)
-    profile = np.sqrt(np.clip(1 - (2 * share - 1) ** 4, 0.05, 1)) * (1 - draw.uniform(0.1, 0.7) * np.exp(-((share - waist) / 0.12) ** 2))
+    profile = np.sqrt(np.clip(1 - (2 * share - 1) ** 4, 0.05, 1)) * (
+        1 - draw.uniform(0.1, 0.7) * np.exp(-(((share - waist) / 0.12) ** 2))
+    )
     angle = 2 * np.pi * np.arange(16) / 16
     outline = 0.5 * np.stack([np.cos(angle), draw.uniform(0.5, 1.0) * np.sin(angle)], axis=-1)
     body.add_skin(_skin(stations, outline, width * profile))
     for _ in range(draw.integer(0, 3)):
         station = draw.integer(len(stations) // 3, len(stations) - 2)
         radius = draw.uniform(0.1, 0.3) * width
-        direction = draw.uniform(0, 2 * np.pi)
+        direction = draw.uniform(0.0, 2 * np.pi)
         reach = 0.5 * width * profile[station]
         stretch = np.array([radius, draw.uniform(0.3, 1.0) * radius, draw.uniform(1.0, 2.5) * radius])
         for sign in (-1, 1):
@@ -182,5 +207,7 @@ def plush_body(draw: Draw) -> GeneratedObject:
     if draw.chance(0.5):
         modes = np.concatenate([modes, _bending(cosine_modes(stations, 1), [ALONG])])
         amplitude = np.append(amplitude, draw.uniform(0.4, 1.2))
-    base = [cylinder([0, 0, -0.03 * length], [0, 0, 0.01 * length], 0.6 * width, 16)] if draw.chance(0.4) else []
+    base = (
+        [cylinder([0, 0, -0.03 * length], [0, 0, 0.01 * length], 0.6 * width, 16)] if draw.chance(0.4) else []
+    )
     return RodObject("plush_body", ObjectKind.ELASTIC, body, modes, amplitude, base)

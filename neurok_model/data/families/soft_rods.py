@@ -117,9 +117,15 @@ class RodObject(GeneratedObject):
         self._offset = self._skin.vertices - body.stations[self._binding][:, None] * [0.0, 0.0, 1.0]
         self._fixed = merged(fixed) if fixed else Surface(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64))
         self.triangles = merged([self._fixed, self._skin]).triangles.astype(np.int64)
-        self.part_of_vertex = np.repeat([0, 1], [len(self._fixed.vertices), len(self._offset)]).astype(np.int64)
+        self.part_of_vertex = np.repeat([0, 1], [len(self._fixed.vertices), len(self._offset)]).astype(
+            np.int64
+        )
         reference = self._section_frames(np.zeros((1, len(modes))))[0]
         self._reference_inverse = quaternion_conjugate(reference)
+
+    def rows_of_station(self, station: int) -> Int[np.ndarray, " vertices"]:
+        """Indices of the vertices that move with one cross section."""
+        return len(self._fixed.vertices) + np.flatnonzero(self._binding == station)
 
     def sample_states(self, rng: np.random.Generator, count: int) -> Float[np.ndarray, "count coordinates"]:
         """Random amplitudes with a common strength, so that small and large deformations both occur."""

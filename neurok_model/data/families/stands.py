@@ -45,7 +45,9 @@ def folding_chair(draw: Draw, tree: KinematicTree) -> None:
         seat = tree.hinge_following(front, tree.base, [0, 0, seat_z], LEFTWARD, ratio)
         depth = draw.uniform(0.3, 0.42) * height
         if draw.chance(0.5):
-            seat.add(beveled_box([0, 0, seat_z + depth / 2 - 0.05], [0.03, 2 * inner - 2 * bar, depth], 0.008))
+            seat.add(
+                beveled_box([0, 0, seat_z + depth / 2 - 0.05], [0.03, 2 * inner - 2 * bar, depth], 0.008)
+            )
         else:
             for index in range(5):
                 z = seat_z - 0.04 + (index + 0.5) / 5 * depth
@@ -72,13 +74,13 @@ def desk_lamp(draw: Draw, tree: KinematicTree) -> None:
     lean = draw.uniform(-0.6, 0.2)
     twin = draw.chance(0.4)
     first: Part | None = None
-    for index in range(draw.integer(1, 3)):
+    for _ in range(draw.integer(1, 3)):
         joint = tree.hinge(part, place, LEFTWARD, (-draw.uniform(0.3, 0.7), draw.uniform(0.3, 0.9)))
         first = first or joint
         reach = length * draw.uniform(0.7, 1.1)
         direction = np.array([np.sin(lean), 0, np.cos(lean)])
         end = place + reach * direction
-        for y in ((-1.5 * bar, 1.5 * bar) if twin else (0.0,)):
+        for y in (-1.5 * bar, 1.5 * bar) if twin else (0.0,):
             joint.add(cylinder(place + [0, y, 0], end + [0, y, 0], bar, 8))
         joint.add(cylinder(place - [0, 3 * bar, 0], place + [0, 3 * bar, 0], 2 * bar, 10))
         part, place = joint, end
@@ -89,13 +91,19 @@ def desk_lamp(draw: Draw, tree: KinematicTree) -> None:
         head = tree.hinge(part, place, LEFTWARD, (-draw.uniform(0.2, 0.8), draw.uniform(0.2, 0.8)))
     pointing = np.array([0.6, 0, -draw.uniform(0.3, 1.0)])
     shade = length * draw.uniform(0.18, 0.35)
-    profile = [(0.3 * shade, -0.1 * shade), (0.35 * shade, 0.3 * shade), (0.7 * shade, shade), (0.65 * shade, shade), (0.3 * shade, 0.35 * shade)]
+    profile = [
+        (0.3 * shade, -0.1 * shade),
+        (0.35 * shade, 0.3 * shade),
+        (0.7 * shade, shade),
+        (0.65 * shade, shade),
+        (0.3 * shade, 0.35 * shade),
+    ]
     head.add(lathe(profile, place, pointing, 16))
 
 
 @articulated_family("swing_arm")
 def swing_arm(draw: Draw, tree: KinematicTree) -> None:
-    """Arms that swing about upright axes from a wall plate or post: a screen mount, a towel rail, a robot arm."""
+    """Arms that swing about upright axes: a screen mount, a towel rail, a robot arm."""
     length, bar = draw.uniform(0.15, 0.5), draw.uniform(0.008, 0.03)
     style = draw.choice(["screen", "rails", "arm"])
     if style == "rails":
@@ -108,14 +116,21 @@ def swing_arm(draw: Draw, tree: KinematicTree) -> None:
             z = (index + 1) * pitch
             limit = draw.uniform(0.7, 1.5)
             rail = tree.hinge(tree.base, [0, 0, z], UPWARD, (-limit, limit))
-            rail.add(cylinder([0, 0, z], [length, 0, z], 0.5 * bar, 8), ellipsoid([length, 0, z], [bar] * 3, 8, 6))
+            rail.add(
+                cylinder([0, 0, z], [length, 0, z], 0.5 * bar, 8), ellipsoid([length, 0, z], [bar] * 3, 8, 6)
+            )
             rail.add(cylinder([0, 0, z - bar], [0, 0, z + bar], 1.5 * bar, 10))
         return
     z = draw.uniform(0.2, 0.5)
     if style == "screen":
-        tree.base.add(box([-0.02, 0, z], [0.03, 6 * bar, 10 * bar]), cylinder([0, 0, z - 2 * bar], [0, 0, z + 2 * bar], 1.2 * bar, 10))
+        tree.base.add(
+            box([-0.02, 0, z], [0.03, 6 * bar, 10 * bar]),
+            cylinder([0, 0, z - 2 * bar], [0, 0, z + 2 * bar], 1.2 * bar, 10),
+        )
     else:
-        tree.base.add(cylinder([0, 0, 0], [0, 0, z], 2 * bar, 12), box([0, 0, 0.01], [8 * bar, 8 * bar, 0.02]))
+        tree.base.add(
+            cylinder([0, 0, 0], [0, 0, z], 2 * bar, 12), box([0, 0, 0.01], [8 * bar, 8 * bar, 0.02])
+        )
     place, part = np.array([0.0, 0.0, z]), tree.base
     for _ in range(draw.integer(1, 3)):
         part = tree.hinge(part, place, UPWARD, (-draw.uniform(0.4, 1.4), draw.uniform(0.4, 1.4)))
@@ -127,7 +142,10 @@ def swing_arm(draw: Draw, tree: KinematicTree) -> None:
     if style == "screen":
         head = tree.hinge(part, place, LEFTWARD, (-0.4, 0.4)) if draw.chance(0.5) else part
         size = [draw.uniform(0.015, 0.05), draw.uniform(0.3, 0.9), draw.uniform(0.2, 0.5)]
-        head.add(beveled_box(place + [0.04 + size[0] / 2, 0, 0], size, 0.004), cylinder(place, place + [0.05, 0, 0], bar, 8))
+        head.add(
+            beveled_box(place + [0.04 + size[0] / 2, 0, 0], size, 0.004),
+            cylinder(place, place + [0.05, 0, 0], bar, 8),
+        )
     else:
         lift = draw.uniform(0.1, 0.3)
         tool = tree.slide(part, UPWARD, (-0.5 * lift, 0.5 * lift))
@@ -141,7 +159,17 @@ def globe(draw: Draw, tree: KinematicTree) -> None:
     radius = draw.uniform(0.06, 0.2)
     foot = draw.uniform(0.5, 0.9) * radius
     center = np.array([0.0, 0.0, radius * draw.uniform(1.5, 2.0)])
-    tree.base.add(lathe([(foot, 0), (foot, 0.08 * radius), (0.15 * radius, 0.2 * radius), (0.08 * radius, center[2] - 1.12 * radius)], sides=16))
+    tree.base.add(
+        lathe(
+            [
+                (foot, 0),
+                (foot, 0.08 * radius),
+                (0.15 * radius, 0.2 * radius),
+                (0.08 * radius, center[2] - 1.12 * radius),
+            ],
+            sides=16,
+        )
+    )
     tilt = draw.uniform(-0.5, 0.5)
     upright = draw.chance(0.6)
     swivel: Part = tree.base
@@ -149,7 +177,9 @@ def globe(draw: Draw, tree: KinematicTree) -> None:
         swivel = tree.hinge(tree.base, [0, 0, 0], UPWARD, (-1.0, 1.0))
     angle = np.linspace(-np.pi / 2, np.pi / 2, 12)
     start = np.pi if upright else -np.pi / 2
-    arc = center + 1.15 * radius * np.stack([np.cos(angle + start), np.zeros(12), np.sin(angle + start)], axis=-1)
+    arc = center + 1.15 * radius * np.stack(
+        [np.cos(angle + start), np.zeros(12), np.sin(angle + start)], axis=-1
+    )
     axis = np.array([0.0, 0, 1]) if upright else np.array([1.0, 0, 0])
     bow = sweep(arc, 0.05 * radius, 6)
     if upright:
@@ -171,7 +201,7 @@ def globe(draw: Draw, tree: KinematicTree) -> None:
 
 @articulated_family("wheel")
 def wheel(draw: Draw, tree: KinematicTree) -> None:
-    """A wheel, hand wheel, fan or paddle on an axle between supports; perhaps with a crank, perhaps steering."""
+    """A wheel, hand wheel, fan or paddle on an axle; perhaps with a crank, perhaps steering."""
     radius = draw.uniform(0.05, 0.4)
     spokes, tyre = draw.integer(2, 6), radius * draw.uniform(0.04, 0.15)
     center = np.array([0.0, 0.0, radius * draw.uniform(1.2, 1.6)])
@@ -224,10 +254,15 @@ def office_chair(draw: Draw, tree: KinematicTree) -> None:
         seat.add(beveled_box([0, 0, seat_height + thick / 2], [width, width, thick], 0.3 * thick))
     if draw.chance(0.85):
         hinge = [-0.48 * width, 0, seat_height + thick]
-        back = tree.hinge(seat, hinge, -LEFTWARD, (-0.15, draw.uniform(0.2, 0.8))) if draw.chance(0.6) else seat
+        back = (
+            tree.hinge(seat, hinge, -LEFTWARD, (-0.15, draw.uniform(0.2, 0.8))) if draw.chance(0.6) else seat
+        )
         tall = draw.uniform(0.25, 0.65)
         back.add(beveled_box([hinge[0], 0, hinge[2] + 0.12 + tall / 2], [0.05, 0.9 * width, tall], 0.012))
         back.add(box([hinge[0], 0, hinge[2] + 0.08], [0.03, 0.08, 0.2]))
     for sign in (-1, 1) if draw.chance(0.5) else ():
         y = sign * 0.55 * width
-        seat.add(box([0, y, seat_height + 0.12], [0.04, 0.03, 0.24]), beveled_box([0, y, seat_height + 0.24], [0.25, 0.06, 0.03], 0.006))
+        seat.add(
+            box([0, y, seat_height + 0.12], [0.04, 0.03, 0.24]),
+            beveled_box([0, y, seat_height + 0.24], [0.25, 0.06, 0.03], 0.006),
+        )

@@ -14,7 +14,7 @@ FORWARD, LEFTWARD, UPWARD = np.eye(3)
 
 
 def _two_arms(draw: Draw, tree: KinematicTree, limits: tuple[float, float]) -> tuple[Part, Part]:
-    """The two arms of a tool pivoting about z at the origin: one held still, or both turning in opposite ways."""
+    """Two arms pivoting about z at the origin: one held still, or both turning in opposite ways."""
     if draw.chance(0.5):
         return tree.base, tree.hinge(tree.base, [0, 0, 0], UPWARD, limits)
     first = tree.hinge(tree.base, [0, 0, 0], UPWARD, limits, ratio=-0.5)
@@ -42,17 +42,37 @@ def scissors(draw: Draw, tree: KinematicTree) -> None:
     for part, side in zip(arms, (1, -1), strict=True):
         # The arm whose handle lies on side +y swings clockwise when the tool opens.
         z = 0.02 * thick if side > 0 else -1.02 * thick
-        shape = np.array([[-0.15 * blade, -0.5 * width], [0.3 * blade, -0.5 * width], [blade, 0.25 * width],
-                          [0.4 * blade, 0.5 * width], [-0.15 * blade, 0.5 * width]])  # fmt: skip
+        shape = np.array(
+            [
+                [-0.15 * blade, -0.5 * width],
+                [0.3 * blade, -0.5 * width],
+                [blade, 0.25 * width],
+                [0.4 * blade, 0.5 * width],
+                [-0.15 * blade, 0.5 * width],
+            ]
+        )
         if side < 0:
             shape = (shape * [1, -1])[::-1]
         part.add(prism(shape, thick, origin=[0, 0, z]))
         loop = draw.uniform(0.2, 0.3) * handle
         center = np.array([-handle + loop, side * (1.25 * loop), z + thick / 2])
-        part.add(sweep(np.array([[-0.1 * blade, 0, center[2]], [-0.4 * handle, 0.3 * side * loop, center[2]],
-                                 [center[0] + 0.9 * loop, center[1] - 0.3 * side * loop, center[2]]]), 1.2 * bar, 6))  # fmt: skip
+        part.add(
+            sweep(
+                np.array(
+                    [
+                        [-0.1 * blade, 0, center[2]],
+                        [-0.4 * handle, 0.3 * side * loop, center[2]],
+                        [center[0] + 0.9 * loop, center[1] - 0.3 * side * loop, center[2]],
+                    ]
+                ),
+                1.2 * bar,
+                6,
+            )
+        )
         angle = 2 * np.pi * np.arange(16) / 16
-        oval = np.stack([loop * draw.uniform(1.0, 1.5) * np.cos(angle), loop * np.sin(angle), np.zeros(16)], axis=-1)
+        oval = np.stack(
+            [loop * draw.uniform(1.0, 1.5) * np.cos(angle), loop * np.sin(angle), np.zeros(16)], axis=-1
+        )
         part.add(sweep(center + oval, bar, 6, closed=True))
     _set_down(draw, tree, blade)
 
@@ -73,12 +93,29 @@ def pliers(draw: Draw, tree: KinematicTree) -> None:
             outline = shape * [1, -1] if side > 0 else shape
             outline = outline[::-1] if side > 0 else outline
             part.add(prism(outline, 2 * radius, origin=[0, 0, -radius]))
-            path = np.array([[0.0, 0, 0], [-0.2 * handle, side * spread, 0], [-0.6 * handle, side * 1.6 * spread, 0],
-                             [-handle, side * 1.2 * spread, 0]])  # fmt: skip
+            path = np.array(
+                [
+                    [0.0, 0, 0],
+                    [-0.2 * handle, side * spread, 0],
+                    [-0.6 * handle, side * 1.6 * spread, 0],
+                    [-handle, side * 1.2 * spread, 0],
+                ]
+            )
         else:
-            path = np.array([[0.0, -side * radius, 0], [0.5 * handle, -side * 2.5 * radius, 0],
-                             [handle + jaw, -side * 1.1 * radius, 0]])  # fmt: skip
-            part.add(beveled_box([handle + jaw, -side * 1.2 * radius, 0], [0.5 * jaw, 2 * radius, 3.5 * radius], 0.3 * radius))
+            path = np.array(
+                [
+                    [0.0, -side * radius, 0],
+                    [0.5 * handle, -side * 2.5 * radius, 0],
+                    [handle + jaw, -side * 1.1 * radius, 0],
+                ]
+            )
+            part.add(
+                beveled_box(
+                    [handle + jaw, -side * 1.2 * radius, 0],
+                    [0.5 * jaw, 2 * radius, 3.5 * radius],
+                    0.3 * radius,
+                )
+            )
         part.add(sweep(path, radius, 8, flatten=draw.uniform(0.8, 1.3)))
     _set_down(draw, tree, handle)
 
@@ -89,8 +126,13 @@ def pump_bottle(draw: Draw, tree: KinematicTree) -> None:
     height = draw.uniform(0.08, 0.22)
     radius = height * draw.uniform(0.2, 0.4)
     neck = radius * draw.uniform(0.3, 0.5)
-    profile = [(radius, 0), (radius, 0.7 * height), (draw.uniform(0.6, 1.0) * radius, 0.85 * height), (neck, 0.92 * height),
-               (neck, height)]  # fmt: skip
+    profile = [
+        (radius, 0),
+        (radius, 0.7 * height),
+        (draw.uniform(0.6, 1.0) * radius, 0.85 * height),
+        (neck, 0.92 * height),
+        (neck, height),
+    ]
     tree.base.add(lathe(profile, sides=draw.choice([4, 8, 16, 16])))
     tree.base.add(lathe([(1.4 * neck, 0.95 * height), (1.3 * neck, 1.08 * height)], sides=14))
     travel = draw.uniform(0.08, 0.2) * height
@@ -101,7 +143,13 @@ def pump_bottle(draw: Draw, tree: KinematicTree) -> None:
     head.add(cylinder([0, 0, height], [0, 0, top], 0.4 * neck, 10))
     head.add(lathe([(0.9 * neck, top), (0.8 * neck, top + 0.07 * height)], sides=14))
     reach = radius * draw.uniform(0.9, 1.8)
-    path = np.array([[0, 0, top + 0.035 * height], [0.7 * reach, 0, top + 0.035 * height], [reach, 0, top - 0.03 * height]])
+    path = np.array(
+        [
+            [0, 0, top + 0.035 * height],
+            [0.7 * reach, 0, top + 0.035 * height],
+            [reach, 0, top - 0.03 * height],
+        ]
+    )
     head.add(sweep(path, 0.3 * neck, 8))
 
 
@@ -114,14 +162,25 @@ def syringe(draw: Draw, tree: KinematicTree) -> None:
     sides = draw.choice([6, 14, 14])
     tree.base.add(tube([0, 0, 0], [0, 0, length], radius, wall, sides))
     if draw.chance(0.6):
-        tree.base.add(lathe([(radius, -0.02 * length), (radius, 0.02 * length), (0.2 * radius, -0.02 * length)][:2], sides=sides))
-        tree.base.add(cylinder([0, 0, -draw.uniform(0.1, 0.5) * length], [0, 0, 0], 0.1 * radius, 6, 0.3 * radius))
+        tree.base.add(
+            lathe(
+                [(radius, -0.02 * length), (radius, 0.02 * length), (0.2 * radius, -0.02 * length)][:2],
+                sides=sides,
+            )
+        )
+        tree.base.add(
+            cylinder([0, 0, -draw.uniform(0.1, 0.5) * length], [0, 0, 0], 0.1 * radius, 6, 0.3 * radius)
+        )
     flange = draw.choice(["ring", "wings", "feet"])
     if flange == "ring":
         tree.base.add(tube([0, 0, 0.96 * length], [0, 0, length], 1.4 * radius, 0.5 * radius, sides))
     elif flange == "wings":
         for sign in (-1, 1):
-            tree.base.add(beveled_box([0, sign * 1.6 * radius, 0.97 * length], [radius, 1.4 * radius, 0.04 * length], 0.1 * wall))
+            tree.base.add(
+                beveled_box(
+                    [0, sign * 1.6 * radius, 0.97 * length], [radius, 1.4 * radius, 0.04 * length], 0.1 * wall
+                )
+            )
     else:
         tree.base.add(beveled_box([0, 0, 0], [1.5 * radius, 5 * radius, 0.04 * length], 0.1 * wall))
     travel = draw.uniform(0.5, 0.9) * length
@@ -137,7 +196,9 @@ def syringe(draw: Draw, tree: KinematicTree) -> None:
     if draw.chance(0.5):
         plunger.add(cylinder([0, 0, 1.05 * length], [0, 0, 1.09 * length], 1.1 * radius, sides))
     else:
-        plunger.add(cylinder([0, -3 * radius, 1.06 * length], [0, 3 * radius, 1.06 * length], 0.5 * radius, 8))
+        plunger.add(
+            cylinder([0, -3 * radius, 1.06 * length], [0, 3 * radius, 1.06 * length], 0.5 * radius, 8)
+        )
     if draw.chance(0.6):
         tree.transform(axis_rotation(LEFTWARD, np.pi / 2), [0, 0, 2 * radius])
 
@@ -151,18 +212,31 @@ def stapler(draw: Draw, tree: KinematicTree) -> None:
     tree.base.add(beveled_box([0, 0, base / 2], [length, width, base], 0.2 * base))
     anchor = [-0.45 * length, 0, base + 0.3 * arm]
     for sign in (-1, 1):
-        tree.base.add(box([anchor[0], sign * 0.46 * width, base + 0.2 * arm], [0.08 * length, 0.06 * width, 0.6 * arm]))
+        tree.base.add(
+            box([anchor[0], sign * 0.46 * width, base + 0.2 * arm], [0.08 * length, 0.06 * width, 0.6 * arm])
+        )
     rest = draw.uniform(0.0, 0.15)
     upper = tree.hinge(tree.base, anchor, -LEFTWARD, (0.0, draw.uniform(0.4, 1.9)))
     reach = length * draw.uniform(0.85, 1.05)
-    body = beveled_box([anchor[0] + reach / 2, 0, base + 0.02 * length + arm / 2], [reach, 0.85 * width, arm], 0.25 * arm)
+    body = beveled_box(
+        [anchor[0] + reach / 2, 0, base + 0.02 * length + arm / 2], [reach, 0.85 * width, arm], 0.25 * arm
+    )
     upper.add(body.turned(-LEFTWARD, rest, anchor))
     if draw.chance(0.4):
-        middle = tree.hinge(tree.base, anchor, -LEFTWARD, (-0.02, 0.9 * rest + 0.01)) if rest > 0.06 else upper
-        middle.add(box([anchor[0] + 0.45 * reach, 0, base + 0.01 * length], [0.9 * reach, 0.6 * width, 0.012 * length]))
+        middle = (
+            tree.hinge(tree.base, anchor, -LEFTWARD, (-0.02, 0.9 * rest + 0.01)) if rest > 0.06 else upper
+        )
+        middle.add(
+            box(
+                [anchor[0] + 0.45 * reach, 0, base + 0.01 * length],
+                [0.9 * reach, 0.6 * width, 0.012 * length],
+            )
+        )
     if draw.chance(0.4):
         grip = [anchor[0] + 1.1 * reach, 0, base + 0.5 * arm]
-        upper.add(beveled_box(grip, [0.3 * length, 0.3 * width, 0.3 * arm], 0.002).turned(-LEFTWARD, rest, anchor))
+        upper.add(
+            beveled_box(grip, [0.3 * length, 0.3 * width, 0.3 * arm], 0.002).turned(-LEFTWARD, rest, anchor)
+        )
 
 
 @articulated_family("book")

@@ -37,8 +37,8 @@ def read_mjcf(
         path: an MJCF or URDF file that MuJoCo can compile.
         bodies: names of the bodies to take, each with everything attached to it; all bodies when empty.
         groups: geom groups to show.
-        free_joint_limits: what to make of a free joint: nothing, when empty (the body is fixed), or six limits for
-            x, y, z in metres and the turns about x, y, z in radians; equal limits leave that motion out.
+        free_joint_limits: what to make of a free joint: when empty, the body is fixed; else six limits, for
+            x, y, z in metres and the turns about x, y, z in radians. Equal limits leave a motion out.
         name: the object's family name; the file's stem by default.
 
     Raises:
@@ -77,7 +77,9 @@ def _compiled(path: Path) -> mujoco.MjModel:
     try:
         return mujoco.MjModel.from_xml_path(str(path))
     except ValueError as error:
-        raise NeurokError(ErrorCode.INVALID_PARAMETER, "path", f"{path} ({error})", "a model that MuJoCo compiles") from error
+        raise NeurokError(
+            ErrorCode.INVALID_PARAMETER, "path", f"{path} ({error})", "a model that MuJoCo compiles"
+        ) from error
 
 
 def _body_index(model: mujoco.MjModel, name: str) -> int:
@@ -127,7 +129,9 @@ def _append_joint(
     if kind == mujoco.mjtJoint.mjJNT_FREE:
         return _free_joint(tree, parent, data.xpos[model.jnt_bodyid[joint]].copy(), free_joint_limits)
     if kind == mujoco.mjtJoint.mjJNT_BALL:
-        raise NeurokError(ErrorCode.INVALID_PARAMETER, "joint", model.joint(joint).name, "hinge, slide or free joints")
+        raise NeurokError(
+            ErrorCode.INVALID_PARAMETER, "joint", model.joint(joint).name, "hinge, slide or free joints"
+        )
     anchor, axis = data.xanchor[joint].copy(), data.xaxis[joint].copy()
     hinge = kind == mujoco.mjtJoint.mjJNT_HINGE
     leader, ratio = leaders.get(joint, (-1, 0.0))
@@ -140,13 +144,17 @@ def _append_joint(
     reference = float(model.qpos0[model.jnt_qposadr[joint]])
     limits = (float(model.jnt_range[joint, 0]) - reference, float(model.jnt_range[joint, 1]) - reference)
     if not model.jnt_limited[joint]:
-        limits = (-np.pi, np.pi) if hinge else (-0.5 * float(model.stat.extent), 0.5 * float(model.stat.extent))
+        limits = (
+            (-np.pi, np.pi) if hinge else (-0.5 * float(model.stat.extent), 0.5 * float(model.stat.extent))
+        )
     part = tree.hinge(parent, anchor, axis, limits) if hinge else tree.slide(parent, axis, limits)
     part_of_joint[joint] = part
     return part
 
 
-def _free_joint(tree: KinematicTree, parent: Part, origin: Float[np.ndarray, " 3"], limits: FreeJointLimits) -> Part:
+def _free_joint(
+    tree: KinematicTree, parent: Part, origin: Float[np.ndarray, " 3"], limits: FreeJointLimits
+) -> Part:
     part = parent
     for index, (lower, upper) in enumerate(limits):
         axis = np.eye(3)[index % 3]
@@ -160,13 +168,19 @@ def _free_joint(tree: KinematicTree, parent: Part, origin: Float[np.ndarray, " 3
 def _add_surfaces(
     model: mujoco.MjModel, data: mujoco.MjData, part_of_body: dict[int, Part], groups: Sequence[int]
 ) -> None:
-    geoms = [i for i in range(model.ngeom) if int(model.geom_bodyid[i]) in part_of_body and model.geom_bodyid[i] > 0]
+    geoms = [
+        i
+        for i in range(model.ngeom)
+        if int(model.geom_bodyid[i]) in part_of_body and model.geom_bodyid[i] > 0
+    ]
     shown = [i for i in geoms if int(model.geom_group[i]) in groups]
     for geom in shown or geoms:
         surface = _geom_surface(model, geom)
         if surface is not None:
             rotation = data.geom_xmat[geom].reshape(3, 3)
-            part_of_body[int(model.geom_bodyid[geom])].add(surface.transformed(rotation, data.geom_xpos[geom]))
+            part_of_body[int(model.geom_bodyid[geom])].add(
+                surface.transformed(rotation, data.geom_xpos[geom])
+            )
 
 
 def _geom_surface(model: mujoco.MjModel, geom: int) -> Surface | None:
@@ -190,6 +204,9 @@ def _geom_surface(model: mujoco.MjModel, geom: int) -> Surface | None:
         return cylinder(-up, up, float(size[0]), 16)
     if kind == kinds.mjGEOM_CAPSULE:
         angle = np.linspace(-np.pi / 2, np.pi / 2, 8)
-        radius, height = size[0] * np.cos(angle), size[0] * np.sin(angle) + np.where(angle > 0, size[1], -size[1])
+        radius, height = (
+            size[0] * np.cos(angle),
+            size[0] * np.sin(angle) + np.where(angle > 0, size[1], -size[1]),
+        )
         return lathe(list(zip(radius.tolist(), height.tolist(), strict=True)), sides=12)
     return None
