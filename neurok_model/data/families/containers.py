@@ -123,7 +123,7 @@ def trash_can(draw: Draw, tree: KinematicTree) -> None:
         pedal.add(beveled_box([bottom + 0.03, 0, 0.05], [0.08, 0.4 * bottom, 0.012], 0.003))
     elif draw.chance(0.3):
         for sign in (-1, 1):
-            axle = [-0.9 * bottom, sign * 0.9 * bottom, 0.06]
+            axle = [-0.75 * bottom, sign * 0.7 * bottom, 0.06]
             tree.base.add(cylinder(axle, [axle[0], axle[1] + sign * 0.03, 0.06], 0.06, 12))
 
 
