@@ -1,0 +1,68 @@
+"""Starts the node: ``python -m neurok_ros.predictor`` (or ``ros2 run neurok_ros predictor``)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from neurok_ros.environment import MissingRosError, prepare
+
+EXECUTOR_THREADS = 12
+"""Each service and the action can occupy one while the model works; the rest keep parameters, lifecycle and
+topics responsive. They mostly wait."""
+
+SWITCH_INTERVAL = 0.001
+"""Seconds after which Python lets another thread run while the model computes (5 ms by default)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the node until it is interrupted, and return the process's exit status."""
+    try:
+        prepare()
+    except MissingRosError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return run(arguments)
+
+
+def run(arguments: Sequence[str] | None = None, **node_arguments: Any) -> int:
+    """Spin a PredictorNode until it is interrupted, and return the process's exit status.
+
+    Args:
+        arguments: of the command line, with ``--ros-args``.
+        node_arguments: passed to PredictorNode, for example another ``load``.
+    """
+    # Only here, since these modules import rclpy and neurok_msgs, which may be missing.
+    import rclpy
+    from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+
+    from neurok_ros.node import PredictorNode
+    from neurok_ros.parameters import ParameterError
+
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    rclpy.init(args=arguments)
+    try:
+        node = PredictorNode(**node_arguments)
+    except ParameterError as error:
+        print(f"The node cannot start: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
+    executor = MultiThreadedExecutor(num_threads=EXECUTOR_THREADS)
+    executor.add_node(node)
+    try:
+        if node.get_parameter("autostart").value:
+            node.trigger_configure()
+            node.trigger_activate()
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.release()
+        executor.shutdown(timeout_sec=5.0)
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+"""A process with the real node and the stand-in model of fake_predictor.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fake_predictor import load_sliding  # noqa: E402
+
+from neurok_ros.environment import prepare  # noqa: E402
+from neurok_ros.predictor import run  # noqa: E402
+
+if __name__ == "__main__":
+    prepare()
+    sys.exit(run(load=load_sliding))
