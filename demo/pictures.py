@@ -30,6 +30,9 @@ from demo.shapes import arrow, uniform_colour
 STRIP_SIZE = (360, 300)
 ANIMATION_SIZE = (420, 360)
 ANIMATION_FRAMES_PER_SECOND = 20
+ANIMATION_PAUSE = 800
+"""Milliseconds for which the last frame stays before the animation begins again."""
+
 OVERVIEW_SIZE = (640, 560)
 RESTING_COLOUR = np.array([0.72, 0.75, 0.79])
 
@@ -72,8 +75,7 @@ def write_animation(path: Path, motion: Motion) -> None:
     palette = Image.fromarray(np.concatenate([np.asarray(image) for image in images[:: max(1, count // 4)]]))
     palette = palette.quantize(128)
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
-    pause = 800
-    delays = [1000 // ANIMATION_FRAMES_PER_SECOND] * (count - 1) + [pause]
+    delays = [1000 // ANIMATION_FRAMES_PER_SECOND] * (count - 1) + [ANIMATION_PAUSE]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=delays, loop=0, optimize=True)
 
 
@@ -193,7 +195,9 @@ def _plain(vertices: Float[np.ndarray, "n 3"], triangles: Int[np.ndarray, "t 3"]
     return object_piece(vertices, triangles, uniform_colour(len(vertices), RESTING_COLOUR), size)
 
 
-def _draw(pieces: Sequence[Piece], overview: PushOverview, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
+def _draw(
+    pieces: Sequence[Piece], overview: PushOverview, size: tuple[int, int]
+) -> UInt8[np.ndarray, "h w 3"]:
     """Draw with a camera that has the rest pose and every arrow in view."""
     diagonal = float(np.linalg.norm(np.ptp(overview.rest_vertices, axis=0)))
     units = overview.directions / np.linalg.norm(overview.directions, axis=1, keepdims=True)

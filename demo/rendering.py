@@ -157,7 +157,7 @@ class _World:
         self.scene.add_triangles(o3d.core.Tensor(self.vertices), o3d.core.Tensor(self.triangles))
 
     def cast(self, origins: Rays, directions: Rays) -> dict[str, np.ndarray]:
-        """First hit of every ray: ``t_hit`` (infinite for none), ``primitive_ids``, ``primitive_uvs``, normals."""
+        """First hit of every ray: distance ``t_hit`` (infinite for none), triangle, place, normal."""
         rays = np.concatenate([origins, directions], axis=-1).astype(np.float32)
         return {name: value.numpy() for name, value in self.scene.cast_rays(o3d.core.Tensor(rays)).items()}
 

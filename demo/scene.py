@@ -1,4 +1,4 @@
-"""How a predicted motion looks: colours for how far each part has moved, the force as an arrow, one camera."""
+"""How a predicted motion looks: colours tell how far each part has moved, an arrow shows the force."""
 
 from __future__ import annotations
 
@@ -75,6 +75,11 @@ class Motion:
         """Distance of every vertex from its rest position, metres."""
         return np.asarray(np.linalg.norm(self.vertices - self.vertices[0], axis=-1))
 
+    @property
+    def displacement_of_pushed_point(self) -> Float[np.ndarray, " frames"]:
+        """The same for the vertex that is pushed, metres."""
+        return self.displacement[:, self.force.vertex]
+
 
 def object_piece(
     vertices: Float[np.ndarray, "n 3"],
@@ -88,9 +93,7 @@ def object_piece(
     return dots(vertices, DOT_RADIUS * size, colours)
 
 
-def displacement_colours(
-    displacement: Float[np.ndarray, " n"], farthest: float
-) -> Float[np.ndarray, "n 3"]:
+def displacement_colours(displacement: Float[np.ndarray, " n"], farthest: float) -> Float[np.ndarray, "n 3"]:
     """Colour per vertex; ``farthest`` metres and more are red."""
     return np.asarray(DISPLACEMENT_COLOURS(displacement / max(farthest, 1e-9))[:, :3])
 

@@ -48,9 +48,7 @@ def dots(points: Float[np.ndarray, "n 3"], radius: float, colours: Float[np.ndar
         colours: of each dot.
     """
     corners = np.concatenate([np.eye(3), -np.eye(3)])
-    faces = np.array(
-        [[0, 1, 2], [1, 3, 2], [3, 4, 2], [4, 0, 2], [1, 0, 5], [3, 1, 5], [4, 3, 5], [0, 4, 5]]
-    )
+    faces = np.array([[0, 1, 2], [1, 3, 2], [3, 4, 2], [4, 0, 2], [1, 0, 5], [3, 1, 5], [4, 3, 5], [0, 4, 5]])
     vertices = (points[:, None, :] + radius * corners).reshape(-1, 3)
     triangles = (6 * np.arange(len(points))[:, None, None] + faces).reshape(-1, 3)
     return Piece(vertices, triangles, np.repeat(colours, 6, axis=0))
