@@ -45,9 +45,9 @@ class PairConfiguration:
     objects: int = 16
     scans_per_instance: int = 1
     targets: int = 4
-    scan_points: int = 320
-    deformation_points: int = 128
-    query_points: int = 160
+    scan_points: int = 256
+    deformation_points: int = 96
+    query_points: int = 128
     short_motion_share: float = 0.15
     families: tuple[str, ...] = ()
 
@@ -152,5 +152,5 @@ def make_example(
         normals[:clean].astype(np.float32),
         ((positions[1:, :clean] - still) / box.scale).astype(np.float32),
         rotations[:, :clean].astype(np.float32),
-        np.int64(family),
+        np.array(family),
     )

@@ -18,15 +18,15 @@ LARGEST_OBJECT = 20.0
 
 @dataclass(frozen=True)
 class TriangleMesh:
-    """A triangle mesh.
+    """A triangle mesh, as it was given: nothing is known of its contents until it has been ``validated``.
 
     Args:
-        vertices: positions in metres, in the object's frame (z up).
-        triangles: indices into ``vertices``, counter-clockwise seen from outside.
+        vertices: [n, 3], positions in metres, in the object's frame (z up).
+        triangles: [t, 3], indices into ``vertices``, counter-clockwise seen from outside.
     """
 
-    vertices: Float[np.ndarray, "n 3"]
-    triangles: Int[np.ndarray, "t 3"]
+    vertices: np.ndarray
+    triangles: np.ndarray
 
     def validated(self) -> TriangleMesh:
         """Return this mesh as float64 and int64 arrays, after checking that it describes an object.
@@ -58,18 +58,18 @@ class TriangleMesh:
 
 @dataclass(frozen=True)
 class PointCloud:
-    """An unordered set of surface points, as a depth camera gives them.
+    """An unordered set of surface points, as a depth camera gives them; unchecked until ``validated``.
 
     Args:
-        points: positions in metres, in the object's frame (z up).
-        normals: unit surface normals pointing outwards, or None to have them estimated.
-        viewpoint: where the camera stood, metres, in the object's frame; it tells which side of the surface
+        points: [n, 3], positions in metres, in the object's frame (z up).
+        normals: [n, 3], unit surface normals pointing outwards, or None to have them estimated.
+        viewpoint: [3], where the camera stood, metres, in the object's frame; it tells which side of the surface
             is outside when normals are estimated.
     """
 
-    points: Float[np.ndarray, "n 3"]
-    normals: Float[np.ndarray, "n 3"] | None = None
-    viewpoint: Float[np.ndarray, " 3"] | None = None
+    points: np.ndarray
+    normals: np.ndarray | None = None
+    viewpoint: np.ndarray | None = None
 
     def validated(self) -> PointCloud:
         """Return this cloud as float64 arrays, after checking that it describes an object.
