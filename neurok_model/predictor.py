@@ -18,6 +18,7 @@ from neurok_model.mechanics import build_system
 from neurok_model.networks import BoundDecoder, KinematicPrior, NeurokNetworks, load_checkpoint
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
+from neurok_model.reduction import compile_object
 from neurok_model.scan import PreparedScan, prepare_scan
 from neurok_model.surface import ReducedSurface
 from neurok_model.weights import packaged_checkpoint
@@ -93,7 +94,7 @@ class Predictor:
             prepared,
             compiled,
             compiled.modes,
-            lambda: compiled.modes_at(self._vertex_decoder(prepared, bound), len(prepared.vertices)),
+            lambda: compiled.modes_at(self._vertex_decoder(prepared, bound)),
             physics.contact_tolerance,
         )
         system = build_system(compiled, compiled.mass_moment, compiled.region, physics)

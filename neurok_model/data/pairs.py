@@ -91,6 +91,8 @@ class PairBatches(Dataset[PairBatch]):
         while len(examples) < self.configuration.objects:
             family = int(generator.integers(len(self.families)))
             instance = build_object(self.families[family], instance_seed(self.split, generator))
+            if instance.degrees_of_freedom == 0:
+                continue  # Everything locked: there is no motion to learn from.
             for _ in range(min(self.configuration.scans_per_instance, self.configuration.objects - len(examples))):
                 examples.append(make_example(instance, self.configuration, self.augmentation, generator, family))
         columns = zip(*examples, strict=True)

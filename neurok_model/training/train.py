@@ -24,6 +24,10 @@ from neurok_model.training.objective import LossTerms, objective
 from neurok_model.training.state import load_state, save_state
 
 
+COLLAPSE_PATIENCE = 1000
+"""Steps before a run may be judged to have collapsed; no network moves anything in its first hundreds."""
+
+
 class TrainingStopped(RuntimeError):
     """Training cannot go on; the message says why and where the last good checkpoint lies."""
 
@@ -122,7 +126,7 @@ class _Run:
         )
         held_out = held_out_error(self.averaged, batches, self.device)
         progress = self.step / configuration.steps
-        if progress > 0.3 and held_out["explained"] < 0.1:
+        if progress > 0.3 and self.step >= COLLAPSE_PATIENCE and held_out["explained"] < 0.1:
             raise TrainingStopped(
                 f"only {held_out['explained']:.0%} of the held-out motion is reconstructed at step {self.step}: "
                 f"the latent has collapsed; lower squeeze_divergence. The last good checkpoint is {self.checkpoint}"

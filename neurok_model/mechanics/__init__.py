@@ -1,0 +1,84 @@
+"""Mechanics: Euler-Lagrange motion of an object in reduced coordinates, under potentials, damping and
+contacts.
+"""
+
+from neurok_model.mechanics.actions import Actions, Grasps, PointLoads, PointModes, gather_actions
+from neurok_model.mechanics.configuration import MechanicsConfiguration, build_system
+from neurok_model.mechanics.contact_fit import (
+    VelocityChange,
+    apply_impulse,
+    contact_residual,
+    impose_velocity,
+)
+from neurok_model.mechanics.contacts import Contact, ImposedVelocity, Impulse, Push, contact_points
+from neurok_model.mechanics.damping import Damping, MassProportional, Viscous
+from neurok_model.mechanics.integrators import (
+    INTEGRATORS,
+    DormandPrince5,
+    Integrator,
+    RungeKutta4,
+    Step,
+    Variational,
+)
+from neurok_model.mechanics.outcome import Outcome
+from neurok_model.mechanics.potentials import (
+    CoordinatePotential,
+    Elastic,
+    EmbeddingPotential,
+    Gravity,
+    Potential,
+    PriorDensity,
+    StaticEquilibrium,
+    Walls,
+)
+from neurok_model.mechanics.rollout import RolloutSettings, rollout, step_count
+from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State
+from neurok_model.mechanics.trajectory import Rollout, Trajectories
+from neurok_model.reduction.embedding import Embedding, FunctionEmbedding
+
+__all__ = [
+    "INTEGRATORS",
+    "Actions",
+    "Contact",
+    "CoordinatePotential",
+    "Damping",
+    "DormandPrince5",
+    "Elastic",
+    "Embedding",
+    "EmbeddingPotential",
+    "FunctionEmbedding",
+    "Grasps",
+    "Gravity",
+    "ImposedVelocity",
+    "Impulse",
+    "Integrator",
+    "LagrangianSystem",
+    "MassProportional",
+    "MechanicsConfiguration",
+    "Outcome",
+    "PhasePoint",
+    "PointLoads",
+    "PointModes",
+    "Potential",
+    "PriorDensity",
+    "Push",
+    "Rollout",
+    "RolloutSettings",
+    "RungeKutta4",
+    "State",
+    "StaticEquilibrium",
+    "Step",
+    "Trajectories",
+    "Variational",
+    "VelocityChange",
+    "Viscous",
+    "Walls",
+    "apply_impulse",
+    "build_system",
+    "contact_points",
+    "contact_residual",
+    "gather_actions",
+    "impose_velocity",
+    "rollout",
+    "step_count",
+]

@@ -1,0 +1,75 @@
+"""The interface of the integrators: one step of a batch of candidates that know nothing of each other."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, apply, solve
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where one step led.
+
+    Attributes:
+        point: the phase point at the step's end.
+        work: [K] work that the external force did during the step [J].
+        dissipated: [K] energy that damping took out during the step [J].
+        converged: [K] false where the step's equations were not solved; the point is then meaningless.
+    """
+
+    point: PhasePoint
+    work: Float[Tensor, " K"]
+    dissipated: Float[Tensor, " K"]
+    converged: Bool[Tensor, " K"]
+
+
+class Integrator(ABC):
+    """A method that advances the equation of motion by a fixed time.
+
+    Implementations must treat candidates independently and must not raise for a candidate that goes wrong: it
+    comes back not converged or not finite, and the rollout takes it out.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def step(
+        self, system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: float
+    ) -> Step:
+        """Advance all candidates.
+
+        Args:
+            system: the object's mechanics.
+            point: where they are.
+            force: external force in embedding coordinates, constant over the step; None for no force.
+            duration: length of the step [s].
+        """
+
+
+def damp(
+    system: LagrangianSystem,
+    mass_matrix: Float[Tensor, "K k k"],
+    qdot: Float[Tensor, "K k"],
+    duration: float,
+) -> tuple[Float[Tensor, "K k"], Float[Tensor, " K"]]:
+    """Let damping alone act for ``duration`` at a fixed configuration, by the midpoint rule.
+
+    (G + h D / 2) v' = (G - h D / 2) v loses exactly h u^T D u of energy, u the mean of v and v': whatever the
+    step, damping never adds energy, and what it took is known to the last digit.
+
+    Returns:
+        The new velocities and the energy that was lost [J].
+    """
+    matrix = system.damping_matrix(mass_matrix)
+    if matrix is None:
+        return qdot, qdot.new_zeros(len(qdot))
+    impulse = duration * apply(matrix, qdot)
+    change = -solve(mass_matrix + 0.5 * duration * matrix, impulse)
+    mean = qdot + 0.5 * change
+    return qdot + change, duration * (apply(matrix, mean) * mean).sum(-1)

@@ -1,0 +1,151 @@
+"""The plain rollout in torch, for every system, integrator and device: the reference for every faster one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from neurok_model.mechanics.actions import Actions
+from neurok_model.mechanics.contact_fit import VelocityChange, apply_impulse, impose_velocity
+from neurok_model.mechanics.integrators.base import Integrator
+from neurok_model.mechanics.outcome import Outcome
+from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State
+from neurok_model.mechanics.trajectory import Trajectories
+
+
+@dataclass
+class _Progress:
+    """What changes while a rollout runs; every tensor's first dimension is the candidate's."""
+
+    point: PhasePoint
+    y_start: Float[Tensor, "K r"]
+    work: Float[Tensor, " K"]
+    dissipated: Float[Tensor, " K"]
+    moving: Bool[Tensor, " K"]
+    at_edge: Bool[Tensor, " K"]
+
+
+def integrate(
+    system: LagrangianSystem,
+    state: State,
+    actions: Actions,
+    *,
+    steps: int,
+    step: float,
+    substeps: int,
+    integrator: Integrator,
+    cancelled: Callable[[], bool] | None = None,
+) -> Trajectories:
+    """Integrate K candidates over ``steps`` recorded steps of ``substeps`` integration steps each.
+
+    A candidate that goes wrong stays at its last good state and has no influence on the others.
+
+    Args:
+        state: [K, k] where they start.
+        actions: what acts on them.
+        step: recorded step [s].
+        cancelled: asked before every recorded step; true stops all candidates where they are.
+    """
+    point = system.at(state)
+    nothing = torch.zeros_like(state.q[:, 0])
+    progress = _Progress(
+        point, point.y, nothing, nothing, torch.ones_like(nothing, dtype=torch.bool), nothing.bool()
+    )
+    duration = step / substeps
+    _instantaneous(system, progress, actions, 0.0, duration)
+    records = [_record(system, progress)]
+    stopped = False
+    for index in range(steps):
+        stopped = stopped or (cancelled is not None and cancelled())
+        if not stopped:
+            for part in range(substeps):
+                number = index * substeps + part
+                begin, end = number * duration, (number + 1) * duration
+                if number > 0:
+                    _instantaneous(system, progress, actions, begin, end)
+                _advance(system, progress, actions, integrator, begin, end)
+            _check_region(system, progress)
+        records.append(_record(system, progress))
+    series = {name: torch.stack([record[name] for record in records], dim=1) for name in records[0]}
+    return Trajectories(**series, outcome=_outcome(progress, stopped))
+
+
+def _advance(
+    system: LagrangianSystem,
+    progress: _Progress,
+    actions: Actions,
+    integrator: Integrator,
+    begin: float,
+    end: float,
+) -> None:
+    """One integration step; candidates that fail it stop moving."""
+    force = actions.mean_force_between(begin, end)
+    result = integrator.step(system, progress.point, force, end - begin)
+    finite = (result.point.q.isfinite() & result.point.qdot.isfinite()).all(-1)
+    finite = (
+        finite & result.point.y.isfinite().all(-1) & result.work.isfinite() & result.dissipated.isfinite()
+    )
+    progress.moving = progress.moving & result.converged & finite
+    progress.point = result.point.where(progress.moving, progress.point)
+    progress.work = torch.where(progress.moving, progress.work + result.work, progress.work)
+    progress.dissipated = torch.where(
+        progress.moving, progress.dissipated + result.dissipated, progress.dissipated
+    )
+
+
+def _instantaneous(
+    system: LagrangianSystem, progress: _Progress, actions: Actions, begin: float, end: float
+) -> None:
+    """Impulses that start in [begin, end) and grasps that hold at ``begin``."""
+    impulse = actions.impulse_between(begin, end)
+    if impulse is not None:
+        _accept(progress, apply_impulse(system, progress.point, impulse))
+    grasps = actions.grasps
+    if grasps is not None:
+        starts = (grasps.start >= begin) & (grasps.start < end)
+        active = starts | ((grasps.start <= begin) & (grasps.stop > begin))
+        if bool(active.any()):
+            elapsed = (begin - grasps.start).clamp_min(0.0)
+            fitted = impose_velocity(system, progress.point, grasps, active, elapsed, progress.y_start)
+            _accept(progress, fitted)
+
+
+def _accept(progress: _Progress, change: VelocityChange) -> None:
+    """Take over a change of velocity where it is finite."""
+    finite = change.point.qdot.isfinite().all(-1) & change.work.isfinite()
+    progress.moving = progress.moving & finite
+    progress.point = change.point.where(progress.moving, progress.point)
+    progress.work = torch.where(progress.moving, progress.work + change.work, progress.work)
+
+
+def _check_region(system: LagrangianSystem, progress: _Progress) -> None:
+    """Notice candidates at the prior's edge, and stop those far beyond it."""
+    if system.region is None:
+        return
+    distance = system.region.distance(progress.point.q)
+    progress.at_edge = progress.at_edge | (distance > system.region.radius)
+    progress.moving = progress.moving & (distance <= system.trust_factor * system.region.radius)
+
+
+def _record(system: LagrangianSystem, progress: _Progress) -> dict[str, Tensor]:
+    """The fields of ``Trajectories`` at this moment, except for the outcome."""
+    point = progress.point
+    return {
+        "q": point.q,
+        "qdot": point.qdot,
+        "kinetic_energy": system.kinetic_energy(point),
+        "potential_energy": system.potential_energy(point),
+        "work": progress.work,
+        "dissipated": progress.dissipated,
+    }
+
+
+def _outcome(progress: _Progress, stopped: bool) -> Int[Tensor, " K"]:
+    outcome = torch.where(progress.at_edge, int(Outcome.PRIOR_EDGE), int(Outcome.OK))
+    if stopped:
+        outcome = torch.full_like(outcome, int(Outcome.CANCELLED))
+    return torch.where(progress.moving, outcome, int(Outcome.DIVERGED))

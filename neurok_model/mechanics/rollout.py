@@ -1,0 +1,148 @@
+"""The rollout: many candidates of one object, from a state and contacts to motion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from neurok_model.errors import ErrorCode, NeurokError
+from neurok_model.mechanics import reference
+from neurok_model.mechanics.actions import Actions
+from neurok_model.mechanics.contact_fit import contact_residual
+from neurok_model.mechanics.integrators import Integrator, Variational
+from neurok_model.mechanics.outcome import Outcome
+from neurok_model.mechanics.system import LagrangianSystem, State
+from neurok_model.mechanics.trajectory import Rollout, Trajectories
+
+RESOLUTION = 0.7
+"""Largest product of an integration step and the system's fastest rate."""
+
+REFINEMENT = 4
+"""Factor by which the steps of a candidate that went wrong are shortened."""
+
+
+@dataclass(frozen=True)
+class RolloutSettings:
+    """How to integrate.
+
+    Attributes:
+        integrator: the method.
+        maximum_step: longest integration step [s]; recorded steps are divided to stay below it.
+        drift_tolerance: a candidate whose energy balance is off by more than this share is integrated again
+            with shorter steps.
+        maximum_refinements: how often, each time with ``REFINEMENT`` times shorter steps.
+        maximum_substeps: integration steps per recorded step that are never exceeded, however stiff the
+            system.
+    """
+
+    integrator: Integrator = field(default_factory=Variational)
+    maximum_step: float = 1.0 / 60.0
+    drift_tolerance: float = 0.02
+    maximum_refinements: int = 2
+    maximum_substeps: int = 128
+
+
+def rollout(
+    system: LagrangianSystem,
+    state: State,
+    actions: Actions,
+    horizon: float,
+    step: float,
+    *,
+    settings: RolloutSettings | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Rollout:
+    """Integrate K candidates, each with its own contacts, over ``horizon``.
+
+    Candidates are independent: each is integrated as it would be alone, and one that diverges stays at its
+    last good state. A recorded step that is long for the system's stiffness is divided; a candidate whose
+    equations were not solved, or whose energy does not balance, is integrated again with shorter steps.
+
+    Args:
+        system: the object's mechanics.
+        state: where the candidates start: [K, k], or [k] for all of them.
+        actions: the contacts of K candidates.
+        horizon: how far to look [s]; rounded up to whole steps.
+        step: time between recorded states [s].
+        settings: how to integrate.
+        cancelled: asked now and then; once true, every candidate stops where it is.
+
+    Raises:
+        NeurokError: INVALID_HORIZON for a horizon or step that is not positive and finite; INVALID_PARAMETER
+        for a
+            state that is not finite or of another shape.
+    """
+    settings = settings or RolloutSettings()
+    steps = step_count(horizon, step)
+    start = _checked_state(system, state, actions.count)
+    substeps = initial_substeps(system, step, settings)
+    residual = contact_residual(system, system.at(start), actions)
+
+    def run(index: Int[Tensor, " n"] | None, parts: int) -> Trajectories:
+        return reference.integrate(
+            system,
+            start if index is None else State(start.q[index], start.qdot[index]),
+            actions if index is None else actions.select(index),
+            steps=steps,
+            step=step,
+            substeps=parts,
+            integrator=settings.integrator,
+            cancelled=cancelled,
+        )
+
+    trajectories = run(None, substeps)
+    used = torch.full_like(trajectories.outcome, substeps)
+    for _ in range(settings.maximum_refinements):
+        index = _to_refine(trajectories, settings.drift_tolerance)
+        if len(index) == 0 or REFINEMENT * substeps > settings.maximum_substeps:
+            break
+        substeps *= REFINEMENT
+        trajectories = trajectories.replaced_by(run(index, substeps), index)
+        used[index] = substeps
+    times = torch.arange(steps + 1, dtype=start.q.dtype, device=start.q.device) * step
+    return Rollout(times, trajectories, residual, used)
+
+
+def initial_substeps(system: LagrangianSystem, step: float, settings: RolloutSettings) -> int:
+    """Integration steps per recorded step that the system's stiffness and damping about rest ask for."""
+    shortest = min(settings.maximum_step, RESOLUTION / max(system.highest_rate, 1e-9))
+    return min(max(1, math.ceil(step / shortest - 1e-9)), settings.maximum_substeps)
+
+
+def step_count(horizon: float, step: float) -> int:
+    """Number of recorded steps that cover ``horizon``.
+
+    Raises:
+        NeurokError: INVALID_HORIZON where either is not positive and finite.
+    """
+    for name, value in (("horizon", horizon), ("step", step)):
+        if not (math.isfinite(value) and value > 0.0):
+            raise NeurokError(ErrorCode.INVALID_HORIZON, name, value, "a finite time of more than 0 s")
+    return max(1, math.ceil(horizon / step - 1e-6))
+
+
+def _to_refine(trajectories: Trajectories, drift_tolerance: float) -> Int[Tensor, " n"]:
+    """Candidates that deserve shorter steps."""
+    failed = trajectories.outcome == int(Outcome.DIVERGED)
+    drifting = ~(trajectories.energy_drift <= drift_tolerance)
+    cancelled = trajectories.outcome == int(Outcome.CANCELLED)
+    return torch.nonzero((failed | drifting) & ~cancelled)[:, 0]
+
+
+def _checked_state(system: LagrangianSystem, state: State, count: int) -> State:
+    """The state as [K, k], in the embedding's dtype and on its device."""
+    embedding = system.embedding
+    checked = []
+    for name, value in (("q", state.q), ("qdot", state.qdot)):
+        allowed = f"finite numbers, [{embedding.dimension}] or [{count}, {embedding.dimension}]"
+        if value.shape not in ((embedding.dimension,), (count, embedding.dimension)):
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, f"state.{name}", tuple(value.shape), allowed)
+        if not bool(value.isfinite().all()):
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, f"state.{name}", value.tolist(), allowed)
+        checked.append(value.to(embedding.device, embedding.dtype).expand(count, -1))
+    return State(*checked)

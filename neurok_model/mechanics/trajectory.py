@@ -1,0 +1,122 @@
+"""The record of a rollout and what can be read off it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from neurok_model.mechanics.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """Motion of K candidates, at T + 1 times.
+
+    The first entries are the initial state right after the contacts that act at once. Energies are in joules.
+
+    Attributes:
+        q: [K, T+1, k] reduced coordinates.
+        qdot: [K, T+1, k] their velocities, per second.
+        kinetic_energy: [K, T+1], with the latent mass.
+        potential_energy: [K, T+1], zero potential being the terms' own.
+        work: [K, T+1], done by contacts up to then.
+        dissipated: [K, T+1], lost to damping up to then.
+        outcome: [K], values of ``Outcome``.
+    """
+
+    q: Float[Tensor, "K times k"]
+    qdot: Float[Tensor, "K times k"]
+    kinetic_energy: Float[Tensor, "K times"]
+    potential_energy: Float[Tensor, "K times"]
+    work: Float[Tensor, "K times"]
+    dissipated: Float[Tensor, "K times"]
+    outcome: Int[Tensor, " K"]
+
+    @property
+    def energy_drift(self) -> Float[Tensor, " K"]:
+        """Largest energy that appeared or vanished without a cause, relative to the energy that was
+        exchanged.
+
+        max_t |E(t) - E(0) - work + dissipated| / scale, where scale is the largest kinetic energy, change of
+        potential energy or work. Zero where nothing moved.
+        """
+        total = self.kinetic_energy + self.potential_energy
+        error = (total - total[:, :1]) - (self.work - self.work[:, :1]) + self.dissipated
+        exchanged = torch.stack(
+            (
+                self.kinetic_energy.abs().amax(1),
+                (self.potential_energy - self.potential_energy[:, :1]).abs().amax(1),
+                self.work.abs().amax(1),
+            )
+        ).amax(0)
+        rounding = 1e3 * torch.finfo(total.dtype).eps * (1e-6 + total.abs().amax(1))
+        return error.abs().amax(1) / torch.maximum(exchanged, rounding)
+
+    def replaced_by(self, other: Trajectories, index: Int[Tensor, " n"]) -> Trajectories:
+        """These trajectories with the candidates ``index`` taken from ``other``, in its order."""
+        return type(self)(
+            *(
+                getattr(self, item.name).index_copy(0, index, getattr(other, item.name))
+                for item in fields(other)
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Result of ``rollout``: the trajectories, when, and what to think of them.
+
+    Attributes:
+        times: [T+1] in seconds, from 0.
+        trajectories: states and energies of all candidates.
+        residual: [K] share of the contacts' motion that the object could not follow, 0 to 1.
+        substeps: [K] integration steps per recorded step that each candidate needed.
+    """
+
+    times: Float[Tensor, " times"]
+    trajectories: Trajectories
+    residual: Float[Tensor, " K"]
+    substeps: Int[Tensor, " K"]
+
+    @property
+    def q(self) -> Float[Tensor, "K times k"]:
+        """Reduced coordinates."""
+        return self.trajectories.q
+
+    @property
+    def qdot(self) -> Float[Tensor, "K times k"]:
+        """Velocities of the reduced coordinates, per second."""
+        return self.trajectories.qdot
+
+    @property
+    def kinetic_energy(self) -> Float[Tensor, "K times"]:
+        """In joules, with the latent mass."""
+        return self.trajectories.kinetic_energy
+
+    @property
+    def potential_energy(self) -> Float[Tensor, "K times"]:
+        """In joules."""
+        return self.trajectories.potential_energy
+
+    @property
+    def work(self) -> Float[Tensor, "K times"]:
+        """Work done by contacts so far, in joules."""
+        return self.trajectories.work
+
+    @property
+    def dissipated(self) -> Float[Tensor, "K times"]:
+        """Energy lost to damping so far, in joules."""
+        return self.trajectories.dissipated
+
+    @property
+    def energy_drift(self) -> Float[Tensor, " K"]:
+        """See ``Trajectories.energy_drift``."""
+        return self.trajectories.energy_drift
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """How each candidate ended."""
+        return [Outcome(int(value)) for value in self.trajectories.outcome]

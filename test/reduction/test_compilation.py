@@ -1,0 +1,110 @@
+"""Reduction on decoders whose answer is known: a hinge and a slide hidden in a larger latent."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from neurok_model.reduction import SmoothMap, active_subspace, compile_object, fit_smooth_map
+from neurok_model.reduction.active_subspace import leading_count
+
+LATENT = 10
+
+
+SOURCE = torch.Generator().manual_seed(3)
+HIDDEN_DIRECTIONS = torch.linalg.qr(torch.randn(LATENT, 2, generator=SOURCE))[0]
+POINTS = torch.rand(60, 3, generator=SOURCE) - 0.5
+MASSES = torch.full((60,), 0.05)
+
+
+def hinge_and_slide(latents: torch.Tensor) -> torch.Tensor:
+    """Points with x > 0 turn about z by one hidden coordinate; the others slide along y by the other."""
+    angle, shift = (0.5 * latents @ HIDDEN_DIRECTIONS).unbind(-1)
+    x, y, z = POINTS.unbind(-1)
+    cosine, sine = torch.cos(angle)[:, None], torch.sin(angle)[:, None]
+    turned = torch.stack((x * cosine - y * sine, x * sine + y * cosine, z.expand(len(latents), -1)), dim=-1)
+    slid = POINTS + 0.2 * shift[:, None, None] * torch.tensor([0.0, 1.0, 0.0])
+    return torch.where((POINTS[:, 0] > 0)[:, None], turned, slid) - POINTS
+
+
+@pytest.mark.parametrize("method", ["gauss_newton", "scalar_norm"])
+def test_active_subspace_finds_the_moving_directions(method):
+    """Protects compactness: of ten latent dimensions exactly the two that move anything are kept."""
+    torch.manual_seed(0)
+    subspace = active_subspace(hinge_and_slide, torch.randn(20, LATENT), MASSES, method, energy=0.9999)
+    assert subspace.basis.shape == (LATENT, 2)
+    torch.testing.assert_close(subspace.basis.T @ subspace.basis, torch.eye(2), atol=1e-5, rtol=0)
+    outside = subspace.basis - HIDDEN_DIRECTIONS @ (HIDDEN_DIRECTIONS.T @ subspace.basis)
+    assert outside.norm() < 1e-3
+    assert subspace.directions_for(0.9999) == 2
+
+
+def test_leading_count_is_the_smallest_that_reaches_the_share():
+    """Protects the choice of k_q at exact shares and for a spectrum of zeros."""
+    spectrum = torch.tensor([6.0, 3.0, 1.0, 0.0])
+    assert [leading_count(spectrum, share) for share in (0.1, 0.6, 0.61, 0.9, 1.0)] == [1, 1, 2, 2, 3]
+    assert leading_count(torch.zeros(3), 0.95) == 1
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    generator = torch.Generator().manual_seed(0)
+    return compile_object(hinge_and_slide, torch.zeros(LATENT), 0.3 * torch.ones(LATENT), MASSES, generator)
+
+
+def test_compiled_map_reproduces_the_decoder(compiled):
+    """Protects every prediction: values, derivatives and the reported error agree with the decoder itself."""
+    q = compiled.region.sample(40, torch.Generator().manual_seed(9))
+    truth = hinge_and_slide(compiled.latents(q)) - hinge_and_slide(compiled.rest_latent[None])
+    ours = torch.einsum("ncr,br->bnc", compiled.modes, compiled.value(q))
+    error = (ours - truth).norm() / truth.norm()
+    assert error < 0.02
+    assert compiled.relative_error == pytest.approx(float(error), abs=0.01)
+    assert compiled.derivative_error < 0.05
+
+
+def test_rest_is_rest_and_modes_are_orthonormal_in_mass(compiled):
+    """Protects the mechanics' assumptions: y(0) = 0 and Phi^T M Phi = I, so that G = (dy/dq)^T (dy/dq)."""
+    assert compiled.value(torch.zeros(2)).abs().max() < 1e-6
+    metric = torch.einsum("ncr,n,ncs->rs", compiled.modes, MASSES, compiled.modes)
+    torch.testing.assert_close(metric, torch.eye(len(metric)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(compiled.mass_moment, torch.einsum("n,ncr->cr", MASSES, compiled.modes))
+
+
+def test_modes_at_other_points_move_with_the_decoder(compiled):
+    """Protects vertices: modes fitted for other points follow what the decoder says of those points."""
+    chosen = torch.arange(0, 60, 7)
+    modes = compiled.modes_at(lambda latents: hinge_and_slide(latents)[:, chosen])
+    torch.testing.assert_close(modes, compiled.modes[chosen], atol=0.02, rtol=0.05)
+
+
+def random_map() -> SmoothMap:
+    torch.manual_seed(1)
+    shapes = ((7, 3), (7,), (5, 7), (5, 3))
+    return SmoothMap(*(torch.randn(shape, dtype=torch.float64) for shape in shapes))
+
+
+def test_closed_form_derivatives_match_finite_differences():
+    """Protects the mass matrix and the Coriolis term: both derivatives of the compiled form are exact."""
+    form = random_map()
+    q, v = torch.randn(2, 4, 3, dtype=torch.float64)
+    h = 1e-5
+    columns = [(form.value(q + h * e) - form.value(q - h * e)) / (2 * h) for e in torch.eye(3, dtype=torch.float64)]
+    torch.testing.assert_close(form.jacobian(q), torch.stack(columns, dim=-1), rtol=1e-6, atol=1e-8)
+    h = 1e-4
+    second = (form.value(q + h * v) - 2 * form.value(q) + form.value(q - h * v)) / h**2
+    torch.testing.assert_close(form.second_directional(q, v), second, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(form.value_and_jacobian(q)[0], form.value(q))
+
+
+def test_fit_recovers_a_map_of_its_own_form():
+    """Protects the least squares: a function that the form can represent is found, values and derivatives alike."""
+    form = random_map()
+    q = torch.randn(60, 3, dtype=torch.float64)
+    y, tangents = form.value(q), form.jacobian(q[:20]).mT
+    fitted = fit_smooth_map(q, y, tangents, form.inner, form.bias, ridge=1e-14)
+    fresh = torch.randn(10, 3, dtype=torch.float64)
+    torch.testing.assert_close(fitted.value(fresh), form.value(fresh), rtol=1e-5, atol=1e-6)
+    assert math.isclose(float(fitted.value(torch.zeros(3, dtype=torch.float64)).abs().max()), 0.0, abs_tol=1e-12)
