@@ -59,7 +59,7 @@ Command = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the ``neurok`` command and return its exit status."""
-    command = tyro.cli(Command, args=arguments, prog="neurok", description=__doc__)  # type: ignore[call-overload]
+    command = tyro.cli(Command, args=arguments, prog="neurok", description=__doc__)
     console = Console()
     try:
         command.run(console)

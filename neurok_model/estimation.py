@@ -42,12 +42,16 @@ def fit_configuration(
         q, and the root-mean-square distance in metres.
     """
     checked = observation.validated()
-    if isinstance(checked, TriangleMesh) and np.array_equal(checked.triangles, surface.triangles):
-        if len(checked.vertices) == len(surface.rest_vertices):
-            wanted = torch.as_tensor(checked.vertices - surface.rest_vertices).to(surface.vertex_modes())
-            rows = (surface.vertex_modes(), wanted)
-            return _minimise(surface, region, lambda _: rows, start)
+    if isinstance(checked, TriangleMesh) and _corresponds(checked, surface):
+        wanted = torch.as_tensor(checked.vertices - surface.rest_vertices).to(surface.vertex_modes())
+        rows = (surface.vertex_modes(), wanted)
+        return _minimise(surface, region, lambda _: rows, start)
     return _fit_by_nearest_points(surface, region, checked, start, seed)
+
+
+def _corresponds(mesh: TriangleMesh, surface: ReducedSurface) -> bool:
+    """Whether the mesh is the scan in another pose, vertex by vertex."""
+    return len(mesh.vertices) == len(surface.rest_vertices) and np.array_equal(mesh.triangles, surface.triangles)
 
 
 def _fit_by_nearest_points(

@@ -15,7 +15,6 @@ from neurok_model.geometry import PointCloud, TriangleMesh
 from neurok_model.mechanics import (
     Contact,
     LagrangianSystem,
-    Outcome,
     Rollout,
     RolloutSettings,
     State,
@@ -108,10 +107,14 @@ class ObjectModel:
         result, fit_time, integrate_time = self._rollout(
             [contacts], horizon, step, initial_state, settings, cancelled
         )
-        arrays = [_numpy(getattr(result, name)[0]) for name in _TRAJECTORY_FIELDS]
         return Prediction(
-            _numpy(result.times),
-            *arrays,
+            times=_numpy(result.times),
+            q=_numpy(result.q[0]),
+            qdot=_numpy(result.qdot[0]),
+            kinetic_energy=_numpy(result.kinetic_energy[0]),
+            potential_energy=_numpy(result.potential_energy[0]),
+            work=_numpy(result.work[0]),
+            dissipated=_numpy(result.dissipated[0]),
             outcome=result.outcomes[0],
             residual=float(result.residual[0]),
             energy_drift=float(result.energy_drift[0]),
@@ -215,7 +218,7 @@ class ObjectModel:
         gathered = gather_actions(actions, self.surface.contact_modes(start.q), embedding.embedding_dimension)
         fit_time = _milliseconds_since(begin)
         begin = time.perf_counter()
-        state = State(*(torch.as_tensor(x, dtype=embedding.dtype, device=embedding.device) for x in (start.q, start.qdot)))
+        state = State(torch.as_tensor(start.q), torch.as_tensor(start.qdot))
         result = rollout(self.system, state, gathered, horizon, step, settings=settings, cancelled=cancelled)
         return result, fit_time, _milliseconds_since(begin)
 
@@ -229,15 +232,9 @@ class ObjectModel:
         return state
 
 
-_TRAJECTORY_FIELDS = ("q", "qdot", "kinetic_energy", "potential_energy", "work", "dissipated")
-
-
 def _numpy(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
 
 
 def _milliseconds_since(begin: float) -> float:
     return 1e3 * (time.perf_counter() - begin)
-
-
-__all__ = ["ObjectModel", "Outcome"]

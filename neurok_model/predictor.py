@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neurok_model.device import choose_device
-from neurok_model.geometry import PointCloud, TriangleMesh
+from neurok_model.geometry import Normalisation, PointCloud, TriangleMesh
 from neurok_model.mechanics import build_system
 from neurok_model.networks import BoundDecoder, KinematicPrior, NeurokNetworks, load_checkpoint
 from neurok_model.object_model import ObjectModel
@@ -85,7 +85,7 @@ class Predictor:
         bound, prior, rest = self._encode(prepared)
         encoded = time.perf_counter()
         report("compile")
-        decoder = _MetricDecoder(bound, prepared.normalisation.scale)
+        decoder = _MetricDecoder(bound, prepared.normalisation)
         area = torch.as_tensor(prepared.samples.area_share, dtype=torch.float32, device=self.device)
         compiled = compile_object(
             decoder, rest, prior.mean[0], physics.mass * area, torch.Generator().manual_seed(self.seed)
@@ -99,16 +99,15 @@ class Predictor:
         )
         system = build_system(compiled, compiled.mass_moment, compiled.region, physics)
         timings = {"encode": 1e3 * (encoded - begin), "compile": 1e3 * (time.perf_counter() - encoded)}
-        return ObjectModel(
-            self._object_id(prepared, physics), surface, system, compiled.region, physics, timings, compiled.relative_error
-        )
+        object_id = self._object_id(prepared, physics)
+        return ObjectModel(object_id, surface, system, compiled.region, physics, timings, compiled.relative_error)
 
     @torch.no_grad()
     def _encode(self, prepared: PreparedScan) -> tuple[BoundDecoder, KinematicPrior, Float[Tensor, " k"]]:
         """Bind the decoder to the surface points; returns it, the prior, and the latent of the scanned pose."""
         box, samples = prepared.normalisation, prepared.samples
         points = torch.as_tensor(box.apply(samples.points), dtype=torch.float32, device=self.device)[None]
-        normals = torch.as_tensor(samples.normals, dtype=torch.float32, device=self.device)[None]
+        normals = torch.as_tensor(box.direction(samples.normals), dtype=torch.float32, device=self.device)[None]
         prior = self.networks.prior_encoder(points, normals)
         still = torch.zeros_like(points)[:, None]
         identity = still.new_zeros(*still.shape[:-1], 8)
@@ -122,7 +121,7 @@ class Predictor:
         vertices = torch.as_tensor(box.apply(prepared.vertices), dtype=torch.float32, device=self.device)[None]
         index = torch.as_tensor(prepared.drive_index, device=self.device)
         weight = torch.as_tensor(prepared.drive_weight, dtype=torch.float32, device=self.device)
-        return _MetricDecoder(bound.driven(vertices, index, weight), box.scale)
+        return _MetricDecoder(bound.driven(vertices, index, weight), box)
 
     def _object_id(self, prepared: PreparedScan, physics: PhysicsParameters) -> str:
         digest = hashlib.blake2b(digest_size=8)
@@ -133,12 +132,13 @@ class Predictor:
 class _MetricDecoder:
     """Displacement in metres of one object's points, for latents [b, k]."""
 
-    def __init__(self, bound: BoundDecoder, scale: float) -> None:
+    def __init__(self, bound: BoundDecoder, box: Normalisation) -> None:
         self._bound = bound
-        self._scale = scale
+        # Displacements are row vectors: x = R^T x' scale, as a product from the right.
+        self._to_metres = torch.as_tensor(box.scale * box.rotation).to(bound.points)
 
     def __call__(self, latents: Float[Tensor, "b k"]) -> Float[Tensor, "b n 3"]:
-        return self._scale * self._bound.displacement(latents[None])[0]
+        return self._bound.displacement(latents[None])[0] @ self._to_metres
 
 
 def _ignore(stage: str) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -53,7 +54,7 @@ class PairConfiguration:
 
 
 class PairBatch(NamedTuple):
-    """Tensors of one batch, in the normalised coordinates of each scan (longest side of the scan = 1)."""
+    """Tensors of one batch, in the normalised coordinates of each scan (longest side of its upright box = 1)."""
 
     scan_points: Float[Tensor, "b s 3"]
     scan_normals: Float[Tensor, "b s 3"]
@@ -87,14 +88,16 @@ class PairBatches(Dataset[PairBatch]):
 
     def __getitem__(self, number: int) -> PairBatch:
         generator = np.random.default_rng((self.seed, SPLITS[self.split], number))
-        examples = []
+        examples: list[tuple[np.ndarray, ...]] = []
         while len(examples) < self.configuration.objects:
             family = int(generator.integers(len(self.families)))
             instance = build_object(self.families[family], instance_seed(self.split, generator))
             if instance.degrees_of_freedom == 0:
                 continue  # Everything locked: there is no motion to learn from.
-            for _ in range(min(self.configuration.scans_per_instance, self.configuration.objects - len(examples))):
-                examples.append(make_example(instance, self.configuration, self.augmentation, generator, family))
+            scans = min(self.configuration.scans_per_instance, self.configuration.objects - len(examples))
+            examples += [
+                make_example(instance, self.configuration, self.augmentation, generator, family) for _ in range(scans)
+            ]
         columns = zip(*examples, strict=True)
         return PairBatch(*(torch.from_numpy(np.stack(column)) for column in columns))
 
@@ -105,7 +108,10 @@ def instance_seed(split: str, generator: np.random.Generator) -> int:
 
 
 def target_states(
-    instance: GeneratedObject, rest: Float[np.ndarray, " d"], configuration: PairConfiguration, generator: np.random.Generator
+    instance: GeneratedObject,
+    rest: Float[np.ndarray, " d"],
+    configuration: PairConfiguration,
+    generator: np.random.Generator,
 ) -> Float[np.ndarray, "f d"]:
     """States of the deformed frames: all coordinates moved, or only some of them, far or only a little."""
     count = configuration.targets
@@ -147,12 +153,14 @@ def make_example(
     scan_points, scan_normals = corrupt_scan(positions[0, clean:], normals[clean:], augmentation, generator)
     box = Normalisation.of(scan_points)
     still = positions[0, :clean]
+    turn = np.roll(Rotation.from_matrix(box.rotation).as_quat(), 1)
+    turned = quaternion_product(quaternion_product(turn, rotations[:, :clean]), quaternion_conjugate(turn))
     return (
         box.apply(scan_points).astype(np.float32),
-        scan_normals.astype(np.float32),
+        box.direction(scan_normals).astype(np.float32),
         box.apply(still).astype(np.float32),
-        normals[:clean].astype(np.float32),
-        ((positions[1:, :clean] - still) / box.scale).astype(np.float32),
-        rotations[:, :clean].astype(np.float32),
+        box.direction(normals[:clean]).astype(np.float32),
+        (box.direction(positions[1:, :clean] - still) / box.scale).astype(np.float32),
+        turned.astype(np.float32),
         np.array(family),
     )

@@ -92,5 +92,10 @@ def sample_surface(
     represented = np.concatenate([piece[2] for piece in pieces])
     points = np.einsum("nc,ncd->nd", barycentric, mesh.vertices[mesh.triangles[triangle]])
     return SurfaceSamples(
-        points, normals[triangle], triangle, barycentric, component_of_triangle[triangle], represented / represented.sum()
+        points,
+        normals[triangle],
+        triangle,
+        barycentric,
+        component_of_triangle[triangle],
+        represented / represented.sum(),
     )

@@ -59,7 +59,6 @@ class Grasps:
         metric: [K, c, r, r].
         target: [K, c, r], mean_i Phi_i^T v_i at the start.
         spin: [K, c, r, r], its derivative by y.
-        drift: [K, c, r], its derivative by time.
         speed_squared: [K, c], mean_i |v_i|^2 at the start.
         start: [K, c] in seconds.
         stop: [K, c] in seconds.
@@ -68,7 +67,6 @@ class Grasps:
     metric: Float[Tensor, "K c r r"]
     target: Float[Tensor, "K c r"]
     spin: Float[Tensor, "K c r r"]
-    drift: Float[Tensor, "K c r"]
     speed_squared: Float[Tensor, "K c"]
     start: Float[Tensor, "K c"]
     stop: Float[Tensor, "K c"]
@@ -219,19 +217,17 @@ def _grasps(placed: _Placed, embedding_dimension: int) -> Grasps | None:
 def _reduced_grasp(contact: ImposedVelocity, modes: Float[Tensor, "p 3 r"]) -> dict[str, Tensor]:
     """The fields of ``Grasps`` for one contact."""
     count = len(modes)
-    linear, angular = modes.new_tensor(contact.linear), modes.new_tensor(contact.angular)
+    linear = modes.new_tensor(contact.linear)
     cross = modes.new_tensor(_cross_matrix(contact.angular))
     velocities = linear + modes.new_tensor(contact.points - contact.origin) @ cross.mT
     metric = torch.einsum("pcr,pcs->rs", modes, modes) / count
     target = torch.einsum("pcr,pc->r", modes, velocities) / count
     spin = torch.einsum("pcr,cd,pds->rs", modes, cross, modes) / count
-    drift = -torch.einsum("pcr,c->r", modes, torch.linalg.cross(angular, linear)) / count
     times = modes.new_tensor([contact.start, contact.start + contact.duration])
     return {
         "metric": metric,
         "target": target,
         "spin": spin,
-        "drift": drift,
         "speed_squared": velocities.square().sum(-1).mean(),
         "start": times[0],
         "stop": times[1],

@@ -67,9 +67,7 @@ class MechanicsConfiguration:
             if not (math.isfinite(value) and value >= 0.0):
                 raise NeurokError(ErrorCode.INVALID_PARAMETER, name, value, "a finite number of at least 0")
         if not all(math.isfinite(value) for value in self.gravity):
-            raise NeurokError(
-                ErrorCode.INVALID_PARAMETER, "gravity", self.gravity, "three finite numbers [m/s^2]"
-            )
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "gravity", self.gravity, "three finite numbers [m/s^2]")
 
 
 def build_system(
@@ -99,9 +97,7 @@ def build_system(
     if settings.static_equilibrium:
         potentials.append(StaticEquilibrium.balancing(embedding, potentials))
     if settings.elastic_frequency > 0.0:
-        potentials.append(
-            Elastic(_angular(settings.elastic_frequency), rest.new_zeros(embedding.embedding_dimension))
-        )
+        potentials.append(Elastic(_angular(settings.elastic_frequency), rest.new_zeros(embedding.embedding_dimension)))
     if settings.wall_frequency > 0.0 and settings.wall_width > 0.0:
         energy = 0.5 * mean_inertia * (_angular(settings.wall_frequency) * settings.wall_width) ** 2
         potentials.append(Walls(energy, settings.wall_width, region))

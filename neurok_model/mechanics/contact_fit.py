@@ -28,9 +28,7 @@ class VelocityChange:
     work: Float[Tensor, " K"]
 
 
-def apply_impulse(
-    system: LagrangianSystem, point: PhasePoint, impulse: Float[Tensor, "K r"]
-) -> VelocityChange:
+def apply_impulse(system: LagrangianSystem, point: PhasePoint, impulse: Float[Tensor, "K r"]) -> VelocityChange:
     """Hand over an impulse w = sum_c Phi_c^T p_c: qdot += (G + epsilon I)^-1 (dy/dq)^T w.
 
     This is the mass-weighted least-squares fit of the object's motion, over *all* its particles, to what free
@@ -48,7 +46,6 @@ def impose_velocity(
     point: PhasePoint,
     grasps: Grasps,
     active: Tensor,
-    elapsed: Float[Tensor, "K c"],
     y_start: Float[Tensor, "K r"],
 ) -> VelocityChange:
     """Fit the velocity to the twists of the grasps that are ``active`` (mask [K, c]).
@@ -57,12 +54,11 @@ def impose_velocity(
     energy of the change of qdot, so that directions which the grasp does not see keep their velocity.
 
     Args:
-        elapsed: [K, c] seconds since each grasp began.
         y_start: [K, r] embedding coordinates at the prediction's beginning.
     """
     weight = active.to(point.q.dtype)
     travelled = (point.y - y_start)[:, None, None, :]
-    target = grasps.target + (grasps.spin * travelled).sum(-1) + grasps.drift * elapsed[..., None]
+    target = grasps.target + (grasps.spin * travelled).sum(-1)
     metric = (grasps.metric * weight[..., None, None]).sum(1)
     wish = (target * weight[..., None]).sum(1)
 
@@ -73,9 +69,7 @@ def impose_velocity(
     regular = seen + (GRASP_REGULARISATION * ratio)[:, None, None] * mass_matrix
     missing = system.generalized(point, wish - apply(metric, apply(jacobian, point.qdot)))
     held = active.any(1) & (ratio > 0)
-    change = torch.where(
-        held[:, None], solve(torch.where(held[:, None, None], regular, mass_matrix), missing), 0.0
-    )
+    change = torch.where(held[:, None], solve(torch.where(held[:, None, None], regular, mass_matrix), missing), 0.0)
     work = (apply(mass_matrix, change) * (point.qdot + 0.5 * change)).sum(-1)
     return VelocityChange(point.with_velocity(point.qdot + change), work)
 
@@ -118,7 +112,7 @@ def _load_residual(system: LagrangianSystem, point: PhasePoint, actions: Actions
 def _grasp_residual(system: LagrangianSystem, point: PhasePoint, grasps: Grasps) -> Float[Tensor, " K"]:
     """Misfit right after the grasps begin, of all of a candidate's grasps together."""
     active = grasps.start < NEVER
-    fitted = impose_velocity(system, point, grasps, active, torch.zeros_like(grasps.start), point.y).point
+    fitted = impose_velocity(system, point, grasps, active, point.y).point
     rate = apply(point.jacobian, fitted.qdot)[:, None]
     squared = (apply(grasps.metric, rate) * rate).sum(-1) - 2.0 * (grasps.target * rate).sum(-1)
     misfit = ((squared + grasps.speed_squared) * active).sum(-1).clamp_min(0.0)

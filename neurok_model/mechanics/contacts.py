@@ -80,8 +80,8 @@ class ImposedVelocity:
 
     Args:
         points: [p, 3] held surface points as they stand when the prediction starts [m].
-        linear: velocity of the gripper at ``origin`` [m/s].
-        angular: its angular velocity [rad/s], world frame.
+        linear: velocity at ``origin`` [m/s].
+        angular: angular velocity [rad/s].
         origin: the point that ``linear`` belongs to [m]; the mean of ``points`` by default.
         duration: how long the grasp holds [s].
         start: when it begins, after the prediction's beginning [s].

@@ -63,9 +63,7 @@ class Gravity(EmbeddingPotential):
     weight: Float[Tensor, " r"]
 
     @classmethod
-    def from_acceleration(
-        cls, acceleration: Float[Tensor, "3"], mass_moment: Float[Tensor, "3 r"]
-    ) -> Gravity:
+    def from_acceleration(cls, acceleration: Float[Tensor, "3"], mass_moment: Float[Tensor, "3 r"]) -> Gravity:
         """Gravity of ``acceleration`` [m/s^2, world frame] on a body with first moment sum_i m_i Phi_i [3,
         r].
         """

@@ -52,9 +52,7 @@ def integrate(
     """
     point = system.at(state)
     nothing = torch.zeros_like(state.q[:, 0])
-    progress = _Progress(
-        point, point.y, nothing, nothing, torch.ones_like(nothing, dtype=torch.bool), nothing.bool()
-    )
+    progress = _Progress(point, point.y, nothing, nothing, torch.ones_like(nothing, dtype=torch.bool), nothing.bool())
     duration = step / substeps
     _instantaneous(system, progress, actions, 0.0, duration)
     records = [_record(system, progress)]
@@ -86,20 +84,14 @@ def _advance(
     force = actions.mean_force_between(begin, end)
     result = integrator.step(system, progress.point, force, end - begin)
     finite = (result.point.q.isfinite() & result.point.qdot.isfinite()).all(-1)
-    finite = (
-        finite & result.point.y.isfinite().all(-1) & result.work.isfinite() & result.dissipated.isfinite()
-    )
+    finite = finite & result.point.y.isfinite().all(-1) & result.work.isfinite() & result.dissipated.isfinite()
     progress.moving = progress.moving & result.converged & finite
     progress.point = result.point.where(progress.moving, progress.point)
     progress.work = torch.where(progress.moving, progress.work + result.work, progress.work)
-    progress.dissipated = torch.where(
-        progress.moving, progress.dissipated + result.dissipated, progress.dissipated
-    )
+    progress.dissipated = torch.where(progress.moving, progress.dissipated + result.dissipated, progress.dissipated)
 
 
-def _instantaneous(
-    system: LagrangianSystem, progress: _Progress, actions: Actions, begin: float, end: float
-) -> None:
+def _instantaneous(system: LagrangianSystem, progress: _Progress, actions: Actions, begin: float, end: float) -> None:
     """Impulses that start in [begin, end) and grasps that hold at ``begin``."""
     impulse = actions.impulse_between(begin, end)
     if impulse is not None:
@@ -109,8 +101,7 @@ def _instantaneous(
         starts = (grasps.start >= begin) & (grasps.start < end)
         active = starts | ((grasps.start <= begin) & (grasps.stop > begin))
         if bool(active.any()):
-            elapsed = (begin - grasps.start).clamp_min(0.0)
-            fitted = impose_velocity(system, progress.point, grasps, active, elapsed, progress.y_start)
+            fitted = impose_velocity(system, progress.point, grasps, active, progress.y_start)
             _accept(progress, fitted)
 
 

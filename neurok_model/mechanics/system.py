@@ -164,16 +164,12 @@ class LagrangianSystem:
         return max(float(squared.sqrt()), float(decay))
 
 
-def apply(
-    matrix: Float[Tensor, "*#batch m n"], vector: Float[Tensor, "*#batch n"]
-) -> Float[Tensor, "*batch m"]:
+def apply(matrix: Float[Tensor, "*#batch m n"], vector: Float[Tensor, "*#batch n"]) -> Float[Tensor, "*batch m"]:
     """Matrix times vector over leading dimensions, each element independent of its neighbours."""
     return (matrix * vector[..., None, :]).sum(-1)
 
 
-def solve(
-    matrix: Float[Tensor, "*batch k k"], vector: Float[Tensor, "*batch k"]
-) -> Float[Tensor, "*batch k"]:
+def solve(matrix: Float[Tensor, "*batch k k"], vector: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch k"]:
     """Solve symmetric positive definite systems; a matrix that is not gives non-finite numbers, not an
     error.
     """

@@ -58,10 +58,7 @@ class Trajectories:
     def replaced_by(self, other: Trajectories, index: Int[Tensor, " n"]) -> Trajectories:
         """These trajectories with the candidates ``index`` taken from ``other``, in its order."""
         return type(self)(
-            *(
-                getattr(self, item.name).index_copy(0, index, getattr(other, item.name))
-                for item in fields(other)
-            )
+            *(getattr(self, item.name).index_copy(0, index, getattr(other, item.name)) for item in fields(other))
         )
 
 

@@ -152,7 +152,7 @@ class Decoder(nn.Module):
         self.queries = PointQueries(configuration)
         self.embed_latent = nn.Linear(configuration.latent_channels, width)
         self.position = learned_tokens(configuration.latent_tokens, width)
-        self.head: Head = HEADS[configuration.head](configuration)  # type: ignore[abstract]
+        self.head: Head = HEADS[configuration.head](configuration)
         self.read_context = CrossBlock(width, heads)
         self.blocks = nn.ModuleList(SelfBlock(width, heads) for _ in range(configuration.decoder_layers))
         self.normalise = nn.RMSNorm(width)

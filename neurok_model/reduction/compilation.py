@@ -83,9 +83,7 @@ class CompiledMap(SmoothMap):
         """Z = z_rest + A q."""
         return self.rest_latent + q @ self.subspace.basis.T
 
-    def modes_at(
-        self, displacement: Displacement, count: int = 96, chunk: int = 16
-    ) -> Float[Tensor, "v 3 r"]:
+    def modes_at(self, displacement: Displacement, count: int = 96, chunk: int = 16) -> Float[Tensor, "v 3 r"]:
         """Phi at other points, by least squares over sampled configurations.
 
         Args:
@@ -177,18 +175,14 @@ class _Decode:
 
     def tangents(self, q: Float[Tensor, "s q"], chunk: int = 16) -> Float[Tensor, "s q m"]:
         latents = self._rest_latent + q @ self._basis.T
-        parts = [
-            directional_derivatives(self._displacement, some, self._basis) for some in latents.split(chunk)
-        ]
+        parts = [directional_derivatives(self._displacement, some, self._basis) for some in latents.split(chunk)]
         return (torch.cat(parts) * self._root).flatten(2)
 
 
 def _configurations(region: PriorRegion, count: int, generator: torch.Generator) -> Float[Tensor, "count q"]:
     """Rest itself, draws from the prior, draws at all distances up to its edge, and draws around rest."""
     third = count // 3
-    near = 0.5 * torch.randn(third, region.dimension, generator=generator, dtype=torch.float64).to(
-        region.mean
-    )
+    near = 0.5 * torch.randn(third, region.dimension, generator=generator, dtype=torch.float64).to(region.mean)
     drawn, edge = region.sample(third, generator), region.sample_ball(count - 1 - 2 * third, generator)
     everything = torch.cat((drawn, edge, near))
     order = torch.randperm(len(everything), generator=generator)

@@ -64,9 +64,7 @@ class PriorRegion:
         """Draw with uniformly distributed distance from the mean: the far edge is well represented."""
         normal = torch.randn(count, self.dimension, generator=generator, dtype=torch.float64).to(self.mean)
         distance = torch.rand(count, 1, generator=generator, dtype=torch.float64).to(self.mean) * self.radius
-        return self.mean + self._unwhiten(
-            normal / normal.norm(dim=-1, keepdim=True).clamp_min(1e-12) * distance
-        )
+        return self.mean + self._unwhiten(normal / normal.norm(dim=-1, keepdim=True).clamp_min(1e-12) * distance)
 
     def _unwhiten(self, white: Float[Tensor, "count k"]) -> Float[Tensor, "count k"]:
         """Map offsets with unit precision to offsets with this region's precision (P = L L^T, d = L^-T w)."""

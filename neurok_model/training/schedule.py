@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from neurok_model.training.objective import ObjectiveWeights
 
@@ -34,7 +35,7 @@ class ScheduleConfiguration:
     """
 
     warm_up_steps: int = 200
-    absolute_from: float = 0.06
+    absolute_from: float = 0.25
     free_until: float = 0.35
     squeezed_from: float = 0.45
     squeezed_until: float = 0.6
@@ -70,7 +71,7 @@ class ScheduleConfiguration:
         )
         if progress <= knots[0][0]:
             return knots[0][1]
-        for (start, before), (end, after) in zip(knots, knots[1:], strict=False):
+        for (start, before), (end, after) in pairwise(knots):
             if progress < end:
                 part = (progress - start) / (end - start)
                 return math.exp((1.0 - part) * math.log(before) + part * math.log(after))

@@ -41,7 +41,7 @@ def load_state(
     """Restore what :func:`save_state` wrote and return the number of the next step."""
     with safe_open(path, framework="pt") as file:
         step = int(file.metadata()["step"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (a safe_open handle is not a mapping)
     networks.load_state_dict(_below("networks/", tensors))
     averaged.load_state_dict(_below("averaged/", tensors))
     generator.set_state(tensors["generator"])

@@ -23,7 +23,6 @@ from neurok_model.training.held_out import held_out_error
 from neurok_model.training.objective import LossTerms, objective
 from neurok_model.training.state import load_state, save_state
 
-
 COLLAPSE_PATIENCE = 1000
 """Steps before a run may be judged to have collapsed; no network moves anything in its first hundreds."""
 

@@ -105,9 +105,7 @@ def pendulum(mass: float = 2.0, length: float = 0.7) -> LinkedBody:
     return double_pendulum((length,), (mass,))
 
 
-def double_pendulum(
-    lengths: tuple[float, ...] = (0.6, 0.4), masses: tuple[float, ...] = (1.5, 0.8)
-) -> LinkedBody:
+def double_pendulum(lengths: tuple[float, ...] = (0.6, 0.4), masses: tuple[float, ...] = (1.5, 0.8)) -> LinkedBody:
     """Point masses on rods in the x-z plane; q are the rods' absolute angles from hanging straight down."""
     count = len(lengths)
     reach = torch.tril(torch.ones(count, count)) * torch.tensor(lengths)
@@ -137,9 +135,7 @@ def drawer(mass: float = 3.0) -> LinkedBody:
 def state(q: list[float] | list[list[float]], qdot: list[float] | list[list[float]] | None = None) -> State:
     """A state in double precision, at rest unless told otherwise."""
     position = torch.tensor(q, dtype=torch.float64)
-    return State(
-        position, torch.zeros_like(position) if qdot is None else torch.tensor(qdot, dtype=torch.float64)
-    )
+    return State(position, torch.zeros_like(position) if qdot is None else torch.tensor(qdot, dtype=torch.float64))
 
 
 def load(

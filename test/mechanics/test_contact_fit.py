@@ -92,7 +92,6 @@ def test_imposed_twist_about_the_hinge_is_followed_exactly() -> None:
         start,
         grasps,
         torch.ones(1, 1, dtype=torch.bool),
-        torch.zeros(1, 1, dtype=torch.float64),
         start.y,
     )
     assert fitted.point.qdot.item() == pytest.approx(2.0, rel=2e-3)
@@ -110,9 +109,7 @@ def test_unseen_directions_keep_their_velocity() -> None:
     actions = _gather(body, [ImposedVelocity([[0, 0, 0]], linear=(0.5, 0, 0))])
     start = system.at(state([[0.0, 0.0]], [[0.0, 0.3]]))
     one = torch.ones(1, 1, dtype=torch.bool)
-    fitted = impose_velocity(
-        system, start, actions.grasps, one, torch.zeros(1, 1, dtype=torch.float64), start.y
-    )
+    fitted = impose_velocity(system, start, actions.grasps, one, start.y)
     assert fitted.point.qdot[0].tolist() == pytest.approx([0.5, 0.3], rel=3e-3)
 
 
@@ -175,9 +172,7 @@ def test_meaningless_contacts_are_refused(make) -> None:
 def test_loads_reach_the_right_mass() -> None:
     """Protects Phi_c^T f: power of a force equals force times velocity of its own point."""
     body = WavyBody()
-    rate = torch.randn(
-        body.embedding_dimension, generator=torch.Generator().manual_seed(8), dtype=torch.float64
-    )
+    rate = torch.randn(body.embedding_dimension, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
     loads = load(body, 3, [[1.0, -2.0, 0.5]])
     velocity = rate[9:12] / body.masses[3].sqrt()
     assert float(loads.embedded[0, 0] @ rate) == pytest.approx(

@@ -61,9 +61,7 @@ def test_dopri5_agrees_with_the_exact_pendulum() -> None:
     """Protects the reference itself: a quarter period takes the pendulum through the bottom."""
     length, amplitude = 0.7, 1.2
     quarter = math.sqrt(length / GRAVITY) * ellipk(math.sin(amplitude / 2) ** 2)
-    result = _run(
-        under_gravity(pendulum(length=length)), state([amplitude]), quarter, quarter, DormandPrince5()
-    )
+    result = _run(under_gravity(pendulum(length=length)), state([amplitude]), quarter, quarter, DormandPrince5())
     assert result.q[0, -1, 0].item() == pytest.approx(0.0, abs=1e-5)
     speed = math.sqrt(2 * GRAVITY / length * (1 - math.cos(amplitude)))
     assert result.qdot[0, -1, 0].item() == pytest.approx(-speed, rel=1e-5)
@@ -91,9 +89,7 @@ def test_variational_energy_error_does_not_grow() -> None:
     assert error[half:].max() < 1.1 * error[:half].max()
 
 
-@pytest.mark.parametrize(
-    ("method", "order"), [(Variational(), 2), (RungeKutta4(), 4)], ids=["variational", "rk4"]
-)
+@pytest.mark.parametrize(("method", "order"), [(Variational(), 2), (RungeKutta4(), 4)], ids=["variational", "rk4"])
 def test_order_of_convergence(method: Integrator, order: int) -> None:
     """Protects accuracy: halving the step must divide the error by 2^order, on a body without symmetry."""
     system = LagrangianSystem(WavyBody(2), latent_mass=1e-3, damping=(Viscous(torch.eye(2).double() * 1e-3),))

@@ -63,9 +63,7 @@ def test_double_pendulum_acceleration_is_the_textbook_one() -> None:
     body = double_pendulum((l1, l2), (m1, m2))
     (a, b), (u, w) = (0.7, -0.4), (1.1, 2.3)
     system = LagrangianSystem(body, (body.gravity(),))
-    ours = system.acceleration(system.at(state([[a, b]], [[u, w]])), torch.zeros(1, 6, dtype=torch.float64))[
-        0
-    ]
+    ours = system.acceleration(system.at(state([[a, b]], [[u, w]])), torch.zeros(1, 6, dtype=torch.float64))[0]
     mass_matrix = torch.tensor(
         [[(m1 + m2) * l1**2, m2 * l1 * l2 * math.cos(a - b)], [m2 * l1 * l2 * math.cos(a - b), m2 * l2**2]]
     )

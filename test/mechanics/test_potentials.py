@@ -85,9 +85,7 @@ def test_elastic_frequency_is_the_same_in_every_direction() -> None:
     scale.
     """
     body = WavyBody()
-    system = LagrangianSystem(
-        body, (Elastic(7.0, torch.zeros(body.embedding_dimension, dtype=torch.float64)),)
-    )
+    system = LagrangianSystem(body, (Elastic(7.0, torch.zeros(body.embedding_dimension, dtype=torch.float64)),))
     q = 1e-5 * torch.eye(3, dtype=torch.float64)
     nothing = torch.zeros(3, body.embedding_dimension, dtype=torch.float64)
     acceleration = system.acceleration(system.at(state(q.tolist())), nothing)

@@ -26,9 +26,8 @@ def test_translation_carries_over_exactly(predictor, model, laptop):
     offset = np.array([1.0, -2.0, 0.5])
     moved = predictor.encode(TriangleMesh(laptop.vertices + offset, laptop.triangles), model.physics)
     q = model.sample(SAMPLES, seed=0).q
-    np.testing.assert_allclose(
-        moved.surface.vertices(q), model.surface.vertices(q) + offset, atol=2e-3 * model.surface.scan.normalisation.scale
-    )
+    size = model.surface.scan.normalisation.scale
+    np.testing.assert_allclose(moved.surface.vertices(q), model.surface.vertices(q) + offset, atol=2e-3 * size)
 
 
 def test_uniform_scale_carries_over_exactly(predictor, model, laptop):

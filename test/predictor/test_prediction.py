@@ -8,7 +8,7 @@ import pytest
 from neurok_model import ObjectState, PhysicsParameters
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.geometry import PointCloud, TriangleMesh
-from neurok_model.mechanics import Impulse, ImposedVelocity, Outcome, Push
+from neurok_model.mechanics import ImposedVelocity, Impulse, Outcome, Push
 
 HORIZON, STEP = 0.3, 1.0 / 60.0
 

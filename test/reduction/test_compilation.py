@@ -100,7 +100,9 @@ def test_closed_form_derivatives_match_finite_differences():
 
 
 def test_fit_recovers_a_map_of_its_own_form():
-    """Protects the least squares: a function that the form can represent is found, values and derivatives alike."""
+    """Protects the least squares: a function that the form can represent is found, values and derivatives
+    alike.
+    """
     form = random_map()
     q = torch.randn(60, 3, dtype=torch.float64)
     y, tangents = form.value(q), form.jacobian(q[:20]).mT

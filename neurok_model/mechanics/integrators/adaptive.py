@@ -40,10 +40,7 @@ class DormandPrince5(Integrator):
     ) -> Step:
         """Advance the candidates one after another."""
         external = torch.zeros_like(point.y) if force is None else force
-        ends = [
-            self._integrate(system, point.q[i], point.qdot[i], external[i], duration)
-            for i in range(len(point.q))
-        ]
+        ends = [self._integrate(system, point.q[i], point.qdot[i], external[i], duration) for i in range(len(point.q))]
         final = torch.stack(ends)
         k = system.embedding.dimension
         arrived = system.at(State(final[:, :k], final[:, k : 2 * k]))

@@ -45,18 +45,18 @@ class Variational(Integrator):
         mass_matrix = system.mass_matrix(point.jacobian)
         qdot, lost_before = damp(system, mass_matrix, point.qdot, 0.5 * duration)
         momentum = apply(mass_matrix, qdot) + self._kick(system, point, force, duration)
-        factor = torch.linalg.cholesky_ex(mass_matrix)[0]
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(mass_matrix)[0])
 
         wanted = duration * momentum
-        change = _factor_solve(factor, wanted)
+        change = apply(inverse, wanted)
         scale = (wanted * change).sum(-1)
         for _ in range(self.iterations):
-            change = change + _factor_solve(factor, wanted - self._moved(system, point, change))
+            change = change + apply(inverse, wanted - self._moved(system, point, change))
 
         y, jacobian = system.embedding.value_and_jacobian(point.q + change)
         moved = y - point.y
         residual = wanted - apply(point.jacobian.mT, moved) - system.latent_mass * change
-        error = (residual * _factor_solve(factor, residual)).sum(-1)
+        error = (residual * apply(inverse, residual)).sum(-1)
         converged = error <= self.tolerance**2 * scale + torch.finfo(y.dtype).tiny
 
         arrived = PhasePoint(point.q + change, qdot, y, jacobian)
@@ -78,13 +78,7 @@ class Variational(Integrator):
         return 0.5 * duration * total
 
     @staticmethod
-    def _moved(
-        system: LagrangianSystem, point: PhasePoint, change: Float[Tensor, "K k"]
-    ) -> Float[Tensor, "K k"]:
+    def _moved(system: LagrangianSystem, point: PhasePoint, change: Float[Tensor, "K k"]) -> Float[Tensor, "K k"]:
         """J0^T (y(q0 + change) - y0) + epsilon change."""
         moved = system.embedding.value(point.q + change) - point.y
         return apply(point.jacobian.mT, moved) + system.latent_mass * change
-
-
-def _factor_solve(factor: Float[Tensor, "K k k"], vector: Float[Tensor, "K k"]) -> Float[Tensor, "K k"]:
-    return torch.cholesky_solve(vector[..., None], factor)[..., 0]
