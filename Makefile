@@ -27,6 +27,10 @@ help:
 	@echo "make format  let ruff lay out the sources"
 	@echo "make ros     colcon build alone, in a sourced ROS 2 or against the wheels in .venv"
 	@echo "make clean   remove everything that was made here"
+	@echo ""
+	@echo "PYTHON=/path/to/python3.12 chooses the interpreter (3.11 or 3.12) of a new .venv."
+	@echo "PIP_INSTALL_OPTIONS='--extra-index-url https://download.pytorch.org/whl/cpu' takes the much smaller"
+	@echo "PyTorch without CUDA, for machines without an NVIDIA GPU."
 
 setup: system-libraries $(STAMPS)/python $(STAMPS)/assets $(STAMPS)/ros
 

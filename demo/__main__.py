@@ -19,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("out/demo"), help="folder for all files")
     parser.add_argument("--object", nargs="+", choices=list(things), default=list(things), dest="names")
+    parser.add_argument("--checkpoint", type=Path, help="safetensors file instead of the shipped model")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     _keep_to_this_machine()
@@ -33,7 +34,8 @@ def main() -> int:
         def progress(what: str, name: str = name) -> None:
             print(f"[demo {time.monotonic() - begin:5.1f} s] {name}: {what}", flush=True)
 
-        results = ask_node(things[name], options.output / f"{name}_node.log", progress)
+        log = options.output / f"{name}_node.log"
+        results = ask_node(things[name], log, progress, options.checkpoint)
         entries.append(summarise(things[name], results))
         write_pictures(things[name], results, options.output, progress)
     summary = Summary(results.checkpoint, results.device, entries)

@@ -67,20 +67,24 @@ class Results:
     latencies: Latencies
 
 
-def ask_node(thing: DemoObject, log: Path, progress: Progress) -> Results:
+def ask_node(thing: DemoObject, log: Path, progress: Progress, checkpoint: Path | None = None) -> Results:
     """Start a node with the object's parameters, publish its scan and ask for predictions.
 
     Args:
         thing: what is scanned and pushed.
         log: receives what the node prints.
         progress: told what happens.
+        checkpoint: of the model; the shipped one when left out.
 
     Raises:
         NodeStoppedError: when the node ends.
         NodeUnreachableError: when it does not answer.
         PredictionError: when it refuses a request.
     """
-    with NodeProcess(thing.parameters, log) as node, NodeReport() as report, PredictorClient() as client:
+    parameters = dict(thing.parameters)
+    if checkpoint is not None:
+        parameters["checkpoint"] = checkpoint.resolve()
+    with NodeProcess(parameters, log) as node, NodeReport() as report, PredictorClient() as client:
         progress("starting the node")
         _wait_until_ready(client, node)
         progress(f"publishing the {thing.input} and waiting for the encoded object")

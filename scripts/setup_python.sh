@@ -36,7 +36,7 @@ install_packages() {
   # One step for all: torch and everything that needs it are resolved together.
   # shellcheck disable=SC2086
   "$ENVIRONMENT/bin/python" -m pip install ${PIP_INSTALL_OPTIONS:-} "${requirements[@]}" \
-    | { grep --line-buffered -v '^Requirement already satisfied' || true; }
+    | { grep --line-buffered -v -E '^(Requirement already satisfied|Looking in)' || true; }
 }
 
 # See scripts/neurok_workspace.py. The name sorts before ros_wheels_bootstrapper.pth, as it must.
