@@ -36,7 +36,7 @@ class TrainingConfiguration:
     """
 
     output: Path = Path("out/train")
-    steps: int = 5000
+    steps: int = 6000
     seed: int = 0
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
