@@ -1,0 +1,169 @@
+"""What the ``neurok`` command can do; one dataclass per command, its fields are the arguments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import trimesh
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from neurok_model.errors import ErrorCode, NeurokError
+from neurok_model.evaluation.compactness import CompactnessEvaluation, evaluate_compactness
+from neurok_model.evaluation.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
+from neurok_model.geometry import PointCloud, TriangleMesh
+from neurok_model.mechanics import Push
+from neurok_model.physics import PhysicsParameters
+from neurok_model.predictor import Predictor
+from neurok_model.training import TrainingConfiguration, train
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train the three networks on objects generated on the fly; an interrupted run continues where it was."""
+
+    configuration: Annotated[TrainingConfiguration, tyro.conf.arg(name="")] = field(
+        default_factory=TrainingConfiguration
+    )
+
+    def run(self, console: Console) -> None:
+        """Train to the last step."""
+        console.print(f"checkpoint: {train(self.configuration, console)}")
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Push an object once and write its motion.
+
+    Args:
+        scan: mesh or point cloud file (obj, ply, stl, glb, ...), in metres, z up.
+        point: where to push, metres, in the scan's frame.
+        force: newtons.
+        duration: seconds that the force acts.
+        horizon: seconds to look ahead.
+        step: seconds between frames.
+        output: file for the frames (npz: times, vertices, triangles, q, energies).
+        checkpoint: safetensors file; the packaged weights when left out.
+        device: "auto", "cpu" or "cuda".
+        seed: of the surface points.
+        profile: show where the time went.
+        physics: mass, gravity, stiffness and damping.
+    """
+
+    scan: tyro.conf.Positional[Path]
+    point: Vector
+    force: Vector
+    duration: float = 0.1
+    horizon: float = 0.5
+    step: float = 1.0 / 60.0
+    output: Path = Path("out/prediction.npz")
+    checkpoint: Path | None = None
+    device: str = "auto"
+    seed: int = 0
+    profile: bool = False
+    physics: PhysicsParameters = field(default_factory=PhysicsParameters)
+
+    def run(self, console: Console) -> None:
+        """Encode, predict and write."""
+        predictor = Predictor.load(self.checkpoint, device=self.device, seed=self.seed)
+        scan = read_scan(self.scan)
+        with console.status("encoding"):
+            model = predictor.encode(scan, self.physics)
+        push = Push(self.point, self.force, self.duration)
+        prediction = model.predict([push], horizon=self.horizon, step=self.step)
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            self.output,
+            times=prediction.times,
+            vertices=prediction.vertices(),
+            triangles=model.triangles,
+            q=prediction.q,
+            kinetic_energy=prediction.kinetic_energy,
+            potential_energy=prediction.potential_energy,
+        )
+        console.print(
+            f"{prediction.outcome.name}: {model.dimension} coordinates, residual {prediction.residual:.2f}, "
+            f"energy drift {prediction.energy_drift:.2%}; frames in {self.output}"
+        )
+        if self.profile:
+            for stage, milliseconds in (model.timings | prediction.timings).items():
+                console.print(f"{stage:>12} {milliseconds:9.1f} ms")
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Held-out reconstruction error beside predicting no motion, per family."""
+
+    configuration: Annotated[ReconstructionEvaluation, tyro.conf.arg(name="")] = field(
+        default_factory=ReconstructionEvaluation
+    )
+    json: Path | None = None
+    """File for the machine-readable result."""
+
+    def run(self, console: Console) -> None:
+        """Evaluate, print a table and write the JSON file."""
+        result = evaluate_reconstruction(self.configuration, console)
+        columns = {"error": ".4f", "no_motion": ".4f"}
+        console.print(_table(result, columns, "mean distance, longest side of the scan = 1"))
+        _write_json(self.json, result)
+
+
+@dataclass(frozen=True)
+class Compactness:
+    """Directions of the latent that an object uses, against its true degrees of freedom, per family."""
+
+    configuration: Annotated[CompactnessEvaluation, tyro.conf.arg(name="")] = field(
+        default_factory=CompactnessEvaluation
+    )
+    json: Path | None = None
+    """File for the machine-readable result."""
+
+    def run(self, console: Console) -> None:
+        """Evaluate, print a table and write the JSON file."""
+        result = evaluate_compactness(self.configuration, console)
+        columns = {
+            "degrees_of_freedom": ".1f",
+            "directions": ".1f",
+            "reduced_dimensions": ".1f",
+            "compile_error": ".2%",
+            "compile_ms": ".0f",
+        }
+        console.print(_table(result, columns, "directions that hold 95 % of E[JᵀMJ]"))
+        _write_json(self.json, result)
+
+
+def read_scan(path: Path) -> TriangleMesh | PointCloud:
+    """Read a mesh or, where the file holds no triangles, a point cloud.
+
+    Raises:
+        NeurokError: INVALID_MESH for a file that cannot be read as either.
+    """
+    try:
+        loaded = trimesh.load(path, process=False)
+    except Exception as error:
+        raise NeurokError(ErrorCode.INVALID_MESH, "scan", f"{path}: {error}", "a readable mesh or cloud") from error
+    geometry = loaded.to_geometry() if isinstance(loaded, trimesh.Scene) else loaded
+    if isinstance(geometry, trimesh.Trimesh):
+        return TriangleMesh(np.asarray(geometry.vertices), np.asarray(geometry.faces))
+    return PointCloud(np.asarray(geometry.vertices))
+
+
+def _table(result: Mapping[str, Any], columns: Mapping[str, str], title: str) -> Table:
+    table = Table("family", *(name.replace("_", " ") for name in columns), title=title)
+    for name, row in [("overall", result["overall"]), *sorted(result["families"].items())]:
+        table.add_row(name, *(format(row[column], form) for column, form in columns.items()))
+    return table
+
+
+def _write_json(path: Path | None, result: object) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
