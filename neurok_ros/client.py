@@ -101,9 +101,7 @@ class PredictorClient:
         self._object: ObjectMesh | None = None
         self._prediction: PredictedMotion | None = None
         self._prediction_subscription: Any | None = None
-        self._connection.node.create_subscription(
-            TriangleMeshMessage, "object/mesh", self._object_received, LATCHED
-        )
+        self._connection.node.create_subscription(TriangleMeshMessage, "object/mesh", self._object_received, LATCHED)
 
     def __enter__(self) -> PredictorClient:
         return self
@@ -278,9 +276,7 @@ class PredictorClient:
             PredictionError: when the request is refused.
             NodeUnreachableError: when no answer comes.
         """
-        request = SampleStates.Request(
-            count=count, seed=seed, with_vertices=with_vertices, object_id=object_id
-        )
+        request = SampleStates.Request(count=count, seed=seed, with_vertices=with_vertices, object_id=object_id)
         response, timings = self._connection.call("sample_states", request, timeout)
         return answers.plausible_poses(response, timings)
 
@@ -294,9 +290,7 @@ class PredictorClient:
         response, timings = self._connection.call("reset", Reset.Request(object_id=object_id), timeout)
         return answers.observed_state(response.state, timings)
 
-    def publish_scan(
-        self, scan: TriangleMesh | PointCloud, *, frame_id: str = "", stamped: bool = False
-    ) -> None:
+    def publish_scan(self, scan: TriangleMesh | PointCloud, *, frame_id: str = "", stamped: bool = False) -> None:
         """Publish a scan on ``scan/mesh`` or ``scan/points``; then see :meth:`wait_for_object`.
 
         Waits for the node's subscription first, so that the message is not lost, but not for the encoding.
@@ -306,13 +300,9 @@ class PredictorClient:
         """
         header = self._header(frame_id, stamped)
         if isinstance(scan, TriangleMesh):
-            self._connection.publish(
-                self._mesh_publisher, mesh_to_message(scan.vertices, scan.triangles, header)
-            )
+            self._connection.publish(self._mesh_publisher, mesh_to_message(scan.vertices, scan.triangles, header))
         else:
-            self._connection.publish(
-                self._cloud_publisher, cloud_to_message(scan.points, scan.normals, header)
-            )
+            self._connection.publish(self._cloud_publisher, cloud_to_message(scan.points, scan.normals, header))
 
     def publish_contacts(
         self, contacts: Sequence[Push | Impulse], *, frame_id: str = "", stamped: bool = False
@@ -323,9 +313,7 @@ class PredictorClient:
             NodeUnreachableError: when no node subscribes.
         """
         self._listen_to_predictions()
-        self._connection.publish(
-            self._contact_publisher, contact_array(contacts, self._header(frame_id, stamped))
-        )
+        self._connection.publish(self._contact_publisher, contact_array(contacts, self._header(frame_id, stamped)))
 
     def wait_for_object(self, object_id: str = "", timeout: float | None = None) -> ObjectMesh:
         """Return the object that the node published last; wait for it, or for a certain one.

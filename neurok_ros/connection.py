@@ -111,9 +111,7 @@ class Connection:
         Raises:
             NodeUnreachableError: when there is none in time.
         """
-        self._wait_until(
-            lambda: subscription.get_publisher_count() > 0, f"no node publishes {subscription.topic_name}"
-        )
+        self._wait_until(lambda: subscription.get_publisher_count() > 0, f"no node publishes {subscription.topic_name}")
 
     def _wait_until(self, condition: Any, otherwise: str) -> None:
         deadline = time.monotonic() + self._timeout

@@ -39,9 +39,7 @@ class FrameResolver:
         resolver._listener = tf2_ros.TransformListener(resolver._buffer, node)
         return resolver
 
-    def transform(
-        self, target: str, source: str, stamp: Any, field: str = "header.frame_id"
-    ) -> RigidTransform:
+    def transform(self, target: str, source: str, stamp: Any, field: str = "header.frame_id") -> RigidTransform:
         """Return the transform that takes coordinates in ``source`` to coordinates in ``target``.
 
         Args:

@@ -41,9 +41,7 @@ class Inputs:
         self._subscriptions = [
             self._subscribe(TriangleMesh, "scan/mesh", self._scan_mesh, NEWEST),
             self._subscribe(Mesh, "scan/shape", self._scan_shape, NEWEST),
-            self._subscribe(
-                PointCloud2, "scan/points", self._scan_points, NEWEST if reliable_points else SENSOR
-            ),
+            self._subscribe(PointCloud2, "scan/points", self._scan_points, NEWEST if reliable_points else SENSOR),
             self._subscribe(ContactArray, "contacts", self._contacts, NEWEST),
             self._subscribe(WrenchStamped, "wrench", self._wrench, SENSOR),
             self._subscribe(TwistStamped, "contact_twist", self._contact_twist, SENSOR),
@@ -89,9 +87,7 @@ class Inputs:
         runtime.diagnostics.served("scan/points", answer.timings)
         runtime.outputs.state_changed(runtime.session.require(), runtime.header(held.frame_id))
 
-    def _set_object(
-        self, topic: str, scan: geometry.TriangleMesh | geometry.PointCloud, header: Header
-    ) -> None:
+    def _set_object(self, topic: str, scan: geometry.TriangleMesh | geometry.PointCloud, header: Header) -> None:
         runtime = self._runtime
         transform, frame_id = runtime.scan_frame(header)
         before = runtime.session.held
@@ -103,18 +99,14 @@ class Inputs:
             runtime.outputs.object_changed(held, runtime.header(frame_id))
 
     def _contacts(self, message: Any) -> None:
-        self._predict(
-            "contacts", message.header, lambda held, transform: action_from_message(message, transform, "")
-        )
+        self._predict("contacts", message.header, lambda held, transform: action_from_message(message, transform, ""))
 
     def _wrench(self, message: Any) -> None:
         """Predict under a measured force. Its torque needs an extended contact and is left out."""
 
         def push(held: HeldObject, transform: RigidTransform) -> list[Contact]:
             force = transform.vectors(three(message.wrench.force))
-            return [
-                Push(self._contact_point(transform), force, self._runtime.settings["prediction.duration"])
-            ]
+            return [Push(self._contact_point(transform), force, self._runtime.settings["prediction.duration"])]
 
         self._predict("wrench", message.header, push)
 

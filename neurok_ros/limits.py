@@ -57,16 +57,12 @@ def check_answer(size: int, limits: Limits) -> None:
     Raises:
         NeurokError: ``REQUEST_TOO_LARGE``.
     """
-    _check_limit(
-        "size of the answer", size / 1e6, limits.answer_bytes / 1e6, "MB (parameter limits.answer_megabytes)"
-    )
+    _check_limit("size of the answer", size / 1e6, limits.answer_bytes / 1e6, "MB (parameter limits.answer_megabytes)")
 
 
 def _check_positive(value: float, field: str) -> None:
     if not (math.isfinite(value) and value > 0.0):
-        raise NeurokError(
-            ErrorCode.INVALID_HORIZON, field, f"{value} s", "a finite number of seconds, more than 0"
-        )
+        raise NeurokError(ErrorCode.INVALID_HORIZON, field, f"{value} s", "a finite number of seconds, more than 0")
 
 
 def _check_limit(field: str, value: float, limit: float, unit: str) -> None:

@@ -57,6 +57,11 @@ class PredictorNode(LifecycleNode):
         self._parts: list[Services | Inputs | RolloutAction] = []
         parameters.declare(self)
 
+    def start(self) -> bool:
+        """Configure and activate, and return whether both succeeded; if not, the log says why."""
+        transitions = (self.trigger_configure, self.trigger_activate)
+        return all(transition() is TransitionCallbackReturn.SUCCESS for transition in transitions)
+
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the checkpoint and create all topics, services and the action."""
         settings = Settings(self)

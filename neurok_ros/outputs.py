@@ -88,9 +88,7 @@ class Outputs:
             self._shown = None
         self._timer.cancel()
         model = held.model
-        self._object_mesh.publish(
-            mesh_to_message(model.rest_vertices, model.triangles, header, model.object_id)
-        )
+        self._object_mesh.publish(mesh_to_message(model.rest_vertices, model.triangles, header, model.object_id))
         self.state_changed(held, header)
 
     def state_changed(self, held: HeldObject, header: Header) -> None:

@@ -97,9 +97,7 @@ _Spec = ParameterSpecification
 _PHYSICS = PhysicsParameters()
 
 SPECIFICATIONS = (
-    _Spec(
-        "checkpoint", "", "Path of the model's checkpoint; empty for the one that is shipped", read_only=True
-    ),
+    _Spec("checkpoint", "", "Path of the model's checkpoint; empty for the one that is shipped", read_only=True),
     _Spec("device", "auto", "Where the model runs: auto, cpu, cuda or cuda:<index>", read_only=True),
     _Spec("seed", 0, "Seed of all random choices of the model", lowest=0, highest=2**31 - 1, read_only=True),
     _Spec("autostart", True, "Whether the node configures and activates itself", read_only=True),
@@ -167,12 +165,8 @@ SPECIFICATIONS = (
     ),
     _Spec("limits.horizon", 60.0, "Longest prediction", "s", 1e-3, 3600.0),
     _Spec("limits.candidate_seconds", 600.0, "Largest horizon times number of candidates", "s", 1e-3, 1e6),
-    _Spec(
-        "limits.candidate_steps", 200_000, "Largest number of time steps times candidates", "", 1, 2**31 - 1
-    ),
-    _Spec(
-        "limits.answer_megabytes", 256.0, "Largest size of the vertices in one answer", "MB", 0.001, 4096.0
-    ),
+    _Spec("limits.candidate_steps", 200_000, "Largest number of time steps times candidates", "", 1, 2**31 - 1),
+    _Spec("limits.answer_megabytes", 256.0, "Largest size of the vertices in one answer", "MB", 0.001, 4096.0),
     _Spec("max_message_age", 10.0, "Oldest stamp accepted; 0 accepts all", "s", 0.0, 1e6),
     _Spec(
         "contact_point",
@@ -189,9 +183,7 @@ SPECIFICATIONS = (
         lengths=(0, 3),
     ),
     _Spec("grasp_radius", 0.02, "Radius of the surface patch that contact_twist holds", "m", 1e-4, 1.0),
-    _Spec(
-        "animation.rate", 30.0, "Frames per second of prediction/mesh and prediction/points", "Hz", 0.1, 240.0
-    ),
+    _Spec("animation.rate", 30.0, "Frames per second of prediction/mesh and prediction/points", "Hz", 0.1, 240.0),
     _Spec("animation.loop", False, "Whether the last prediction is shown over and over"),
     _Spec("markers.rate", 5.0, "Most marker updates per second", "Hz", 0.1, 60.0),
     _Spec("markers.triangles", 500, "Most triangles (or points) in the markers", "", 1, 100_000),

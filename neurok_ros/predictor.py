@@ -52,8 +52,7 @@ def run(arguments: Sequence[str] | None = None, **node_arguments: Any) -> int:
     executor.add_node(node)
     try:
         if node.get_parameter("autostart").value:
-            node.trigger_configure()
-            node.trigger_activate()
+            node.start()
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass

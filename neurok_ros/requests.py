@@ -81,7 +81,5 @@ def initial_state(message: Any, held: HeldObject) -> ObjectState:
 def _coordinates(field: Any, held: HeldObject, name: str) -> np.ndarray:
     values = numpy_view(field, np.float64)
     if values.shape != (held.model.dimension,) or not np.isfinite(values).all():
-        raise NeurokError(
-            ErrorCode.INVALID_PARAMETER, name, values.tolist(), f"{held.model.dimension} finite numbers"
-        )
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, name, values.tolist(), f"{held.model.dimension} finite numbers")
     return values.copy()

@@ -72,9 +72,7 @@ class Services:
                 response.timings = timings_to_messages(timings)
             return response
 
-        return self._runtime.node.create_service(
-            kind, name, serve, callback_group=MutuallyExclusiveCallbackGroup()
-        )
+        return self._runtime.node.create_service(kind, name, serve, callback_group=MutuallyExclusiveCallbackGroup())
 
     def _set_object(self, request: Any, response: Any) -> dict[str, float]:
         runtime = self._runtime

@@ -27,7 +27,7 @@ class Settings:
 
     def position(self, name: str) -> Float[np.ndarray, " 3"] | None:
         """Return a parameter that is a position, in metres, or None where it is left empty."""
-        value = self[name]
+        value = self._node.get_parameter_or(name).value  # a list that was never set has no value
         return np.array(value, dtype=np.float64) if value else None
 
     def limits(self) -> Limits:

@@ -32,9 +32,7 @@ def show_later(runtime: Runtime, held: HeldObject, answer: Answer, contacts: Seq
             if vertices is None:
                 check_answer(4 * len(prediction.times) * model.rest_vertices.size, runtime.settings.limits())
                 vertices = prediction.vertices()
-            message = trajectory_to_message(
-                prediction, vertices, len(model.rest_vertices), model.object_id, header
-            )
+            message = trajectory_to_message(prediction, vertices, len(model.rest_vertices), model.object_id, header)
             outcome = f"{prediction.outcome.name.lower()}, residual {prediction.residual:.2f}"
             runtime.outputs.predicted(held, message, vertices, contacts, outcome)
         except Exception as error:

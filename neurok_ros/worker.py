@@ -76,6 +76,4 @@ class Worker:
 
 
 def _closed() -> NeurokError:
-    return NeurokError(
-        ErrorCode.NOT_ACTIVE, "lifecycle state", "shutting down", "a request to a node that is active"
-    )
+    return NeurokError(ErrorCode.NOT_ACTIVE, "lifecycle state", "shutting down", "a request to a node that is active")

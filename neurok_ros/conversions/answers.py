@@ -50,9 +50,7 @@ def object_mesh(message: Any) -> ObjectMesh:
     )
 
 
-def predicted_motion(
-    trajectory: MeshTrajectory, response: Any | None, timings: dict[str, float]
-) -> PredictedMotion:
+def predicted_motion(trajectory: MeshTrajectory, response: Any | None, timings: dict[str, float]) -> PredictedMotion:
     """Return a predicted motion.
 
     Args:
@@ -115,9 +113,7 @@ def plausible_poses(response: Any, timings: dict[str, float]) -> PlausiblePoses:
     """Return the result of SampleStates."""
     q = numpy_view(response.q, np.float64).reshape(-1, response.dimension)
     vertices = numpy_view(response.vertices, np.float32)
-    return PlausiblePoses(
-        q, vertices.reshape(len(q), response.vertex_count, 3) if len(vertices) else None, timings
-    )
+    return PlausiblePoses(q, vertices.reshape(len(q), response.vertex_count, 3) if len(vertices) else None, timings)
 
 
 def stage_timings(response: Any, round_trip: float) -> dict[str, float]:

@@ -127,9 +127,7 @@ def action_to_message(contacts: Iterable[Contact]) -> ActionMessage:
 
 def contact_array(contacts: Sequence[Push | Impulse], header: Header | None = None) -> ContactArrayMessage:
     """Return a neurok_msgs/ContactArray."""
-    return ContactArrayMessage(
-        header=header or Header(), contacts=[contact_to_message(one) for one in contacts]
-    )
+    return ContactArrayMessage(header=header or Header(), contacts=[contact_to_message(one) for one in contacts])
 
 
 def _named(name: str, make: Callable[[], Made]) -> Made:

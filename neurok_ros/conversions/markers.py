@@ -50,13 +50,11 @@ def decimate(
     lowest, extent = vertices.min(axis=0), float(np.ptp(vertices, axis=0).max())
     cells_per_side = 256
     while True:
-        cells = np.floor((vertices - lowest) / extent * cells_per_side).astype(np.int64)
+        cells = np.minimum((vertices - lowest) / extent * cells_per_side, cells_per_side - 1).astype(np.int64)
         _, representative, cluster = np.unique(cells, axis=0, return_index=True, return_inverse=True)
         corners = representative[cluster.reshape(-1)][triangles]
         distinct = (
-            (corners[:, 0] != corners[:, 1])
-            & (corners[:, 1] != corners[:, 2])
-            & (corners[:, 2] != corners[:, 0])
+            (corners[:, 0] != corners[:, 1]) & (corners[:, 1] != corners[:, 2]) & (corners[:, 2] != corners[:, 0])
         )
         kept = np.unique(corners[distinct], axis=0)
         count = len(kept) if len(triangles) else len(representative)
@@ -68,9 +66,7 @@ def decimate(
 def object_marker(vertices: Float[np.ndarray, "n 3"], shape: DecimatedMesh, header: Header) -> Marker:
     """Return the object as a triangle list, or as a list of points when it has no triangles."""
     has_triangles = len(shape.triangles) > 0
-    marker = _marker(
-        header, "object", 0, Marker.TRIANGLE_LIST if has_triangles else Marker.POINTS, OBJECT_COLOUR
-    )
+    marker = _marker(header, "object", 0, Marker.TRIANGLE_LIST if has_triangles else Marker.POINTS, OBJECT_COLOUR)
     size = 1.0 if has_triangles else 0.01 * float(np.ptp(vertices, axis=0).max())
     marker.scale.x = marker.scale.y = marker.scale.z = size
     drawn = vertices[shape.triangles.reshape(-1)] if has_triangles else vertices[shape.vertices]

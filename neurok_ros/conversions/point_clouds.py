@@ -54,9 +54,7 @@ def cloud_from_message(message: Any, viewpoint: Float[np.ndarray, " 3"] | None =
     finite = np.isfinite(points).all(axis=1)
     normals = None
     if len(wanted) > len(POSITION_FIELDS):
-        candidates = np.stack([structured[name] for name in NORMAL_FIELDS], axis=-1).astype(np.float64)[
-            finite
-        ]
+        candidates = np.stack([structured[name] for name in NORMAL_FIELDS], axis=-1).astype(np.float64)[finite]
         normals = candidates if np.isfinite(candidates).all() else None
     return PointCloud(points[finite], normals, viewpoint).validated()
 

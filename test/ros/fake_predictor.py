@@ -1,7 +1,7 @@
 """A stand-in for the trained model: every object is a rigid lid on a vertical slide, with one coordinate.
 
-For tests of the node's own behaviour, which must not depend on what a network learned. The coordinate q is the
-height in metres by which all vertices are lifted; mass and forces act as on a free body without gravity.
+For tests of the node's own behaviour, which must not depend on what a network learned. The coordinate q is
+the height in metres by which all vertices are lifted; mass and forces act as on a free body without gravity.
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ class SlidingModel:
         self.rest_vertices = np.asarray(scan.vertices if is_mesh else scan.points, np.float32)
         self.triangles = np.asarray(scan.triangles if is_mesh else np.empty((0, 3)), np.int32)
         self.physics = physics
-        self.object_id = (
-            f"sliding{len(self.rest_vertices)}m{physics.mass:g}x{float(self.rest_vertices[0, 0]):g}"
-        )
+        self.object_id = f"sliding{len(self.rest_vertices)}m{physics.mass:g}x{float(self.rest_vertices[0, 0]):g}"
         self.timings = {"encode": 1.0, "compile": 2.0}
         self.rest_state = ObjectState(np.zeros(1), np.zeros(1))
         self.surface = SimpleNamespace(vertices=self.lifted, vertex_modes=lambda: None)

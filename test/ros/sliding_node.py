@@ -7,10 +7,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fake_predictor import load_sliding  # noqa: E402
+from fake_predictor import load_sliding
 
-from neurok_ros.environment import prepare  # noqa: E402
-from neurok_ros.predictor import run  # noqa: E402
+from neurok_ros.environment import prepare
+from neurok_ros.predictor import run
 
 if __name__ == "__main__":
     prepare()
