@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from neurok_model.mechanics.actions import Actions
+from neurok_model.mechanics.actions import Actions, Grasps
 from neurok_model.mechanics.contact_fit import VelocityChange, apply_impulse, impose_velocity
 from neurok_model.mechanics.integrators.base import Integrator
 from neurok_model.mechanics.outcome import Outcome
-from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State
+from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State, apply, solve
 from neurok_model.mechanics.trajectory import Trajectories
 
 
@@ -54,7 +54,7 @@ def integrate(
     nothing = torch.zeros_like(state.q[:, 0])
     progress = _Progress(point, point.y, nothing, nothing, torch.ones_like(nothing, dtype=torch.bool), nothing.bool())
     duration = step / substeps
-    _instantaneous(system, progress, actions, 0.0, duration)
+    _touch(system, progress, actions, 0.0, duration)
     records = [_record(system, progress)]
     stopped = False
     for index in range(steps):
@@ -64,7 +64,7 @@ def integrate(
                 number = index * substeps + part
                 begin, end = number * duration, (number + 1) * duration
                 if number > 0:
-                    _instantaneous(system, progress, actions, begin, end)
+                    _touch(system, progress, actions, begin, end)
                 _advance(system, progress, actions, integrator, begin, end)
             _check_region(system, progress)
         records.append(_record(system, progress))
@@ -82,6 +82,7 @@ def _advance(
 ) -> None:
     """One integration step; candidates that fail it stop moving."""
     force = actions.mean_force_between(begin, end)
+    _hold(system, progress, actions.grasps, force, begin, end - begin)
     result = integrator.step(system, progress.point, force, end - begin)
     finite = (result.point.q.isfinite() & result.point.qdot.isfinite()).all(-1)
     finite = finite & result.point.y.isfinite().all(-1) & result.work.isfinite() & result.dissipated.isfinite()
@@ -89,20 +90,49 @@ def _advance(
     progress.point = result.point.where(progress.moving, progress.point)
     progress.work = torch.where(progress.moving, progress.work + result.work, progress.work)
     progress.dissipated = torch.where(progress.moving, progress.dissipated + result.dissipated, progress.dissipated)
+    _hold(system, progress, actions.grasps, None, end, 0.0)
 
 
-def _instantaneous(system: LagrangianSystem, progress: _Progress, actions: Actions, begin: float, end: float) -> None:
-    """Impulses that start in [begin, end) and grasps that hold at ``begin``."""
+def _touch(system: LagrangianSystem, progress: _Progress, actions: Actions, begin: float, end: float) -> None:
+    """Contacts that begin in [begin, end): impulses, then the velocity that a new grasp sets at once."""
     impulse = actions.impulse_between(begin, end)
     if impulse is not None:
         _accept(progress, apply_impulse(system, progress.point, impulse))
     grasps = actions.grasps
     if grasps is not None:
-        starts = (grasps.start >= begin) & (grasps.start < end)
-        active = starts | ((grasps.start <= begin) & (grasps.stop > begin))
-        if bool(active.any()):
-            fitted = impose_velocity(system, progress.point, grasps, active, progress.y_start)
-            _accept(progress, fitted)
+        starting = (grasps.start >= begin) & (grasps.start < end)
+        if bool(starting.any()):
+            _accept(progress, impose_velocity(system, progress.point, grasps, starting, progress.y_start))
+
+
+def _hold(
+    system: LagrangianSystem,
+    progress: _Progress,
+    grasps: Grasps | None,
+    force: Float[Tensor, "K r"] | None,
+    time: float,
+    duration: float,
+) -> None:
+    """Let the grasps that last at ``time`` set the mean velocity over the next ``duration``.
+
+    That mean is the initial velocity plus half a step of acceleration, so the fit is made ahead by as much.
+    """
+    if grasps is None:
+        return
+    lasting = (grasps.start <= time) & (grasps.stop > time)
+    if not bool(lasting.any()):
+        return
+    point = progress.point
+    total = system.conservative_force(point)
+    if force is not None:
+        total = total + system.generalized(point, force)
+    mass_matrix = system.mass_matrix(point.jacobian)
+    ahead = 0.5 * duration * solve(mass_matrix, total)
+    expected = point.with_velocity(point.qdot + ahead)
+    fitted = impose_velocity(system, expected, grasps, lasting, progress.y_start)
+    change = fitted.point.qdot - expected.qdot
+    work = (apply(mass_matrix, change) * (point.qdot + 0.5 * change)).sum(-1)
+    _accept(progress, VelocityChange(point.with_velocity(point.qdot + change), work))
 
 
 def _accept(progress: _Progress, change: VelocityChange) -> None:

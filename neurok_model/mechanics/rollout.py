@@ -19,8 +19,10 @@ from neurok_model.mechanics.outcome import Outcome
 from neurok_model.mechanics.system import LagrangianSystem, State
 from neurok_model.mechanics.trajectory import Rollout, Trajectories
 
-RESOLUTION = 0.7
-"""Largest product of an integration step and the system's fastest rate."""
+RESOLUTION = 0.25
+"""Largest product of an integration step and the system's fastest rate; keeps the energy of the fastest
+vibration within 2 % (its relative oscillation is a quarter of the square).
+"""
 
 REFINEMENT = 4
 """Factor by which the steps of a candidate that went wrong are shortened."""

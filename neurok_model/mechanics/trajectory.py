@@ -41,7 +41,7 @@ class Trajectories:
         exchanged.
 
         max_t |E(t) - E(0) - work + dissipated| / scale, where scale is the largest kinetic energy, change of
-        potential energy or work. Zero where nothing moved.
+        potential energy or work, and at least what rounding makes of the total.
         """
         total = self.kinetic_energy + self.potential_energy
         error = (total - total[:, :1]) - (self.work - self.work[:, :1]) + self.dissipated
@@ -52,7 +52,7 @@ class Trajectories:
                 self.work.abs().amax(1),
             )
         ).amax(0)
-        rounding = 1e3 * torch.finfo(total.dtype).eps * (1e-6 + total.abs().amax(1))
+        rounding = 1e5 * torch.finfo(total.dtype).eps * (1e-9 + total.abs().amax(1))
         return error.abs().amax(1) / torch.maximum(exchanged, rounding)
 
     def replaced_by(self, other: Trajectories, index: Int[Tensor, " n"]) -> Trajectories:

@@ -128,7 +128,8 @@ def test_a_grasp_that_holds_drives_the_lid_at_its_rate() -> None:
     grasp = ImposedVelocity([tip], (0.0, 0.0, 0.6), (0.0, -2.0, 0.0), duration=0.5)
     actions = gather_actions([[grasp]], lambda points: body.rows(8)[None], body.embedding_dimension)
     result = rollout(under_gravity(body), state([0.0]), actions, 0.5, STEP)
-    assert result.q[0, -1, 0].item() == pytest.approx(1.0, rel=0.03)
+    assert result.q[0, -1, 0].item() == pytest.approx(1.0, rel=0.01)
+    assert result.qdot[0, -2, 0].item() == pytest.approx(2.0, rel=0.01)
     assert result.energy_drift.item() < 0.02
 
 
@@ -143,10 +144,10 @@ def test_walls_turn_the_state_back_and_the_outcome_says_so() -> None:
     """Protects the trained region: a drawer thrown at the edge comes back with its energy, marked
     PRIOR_EDGE.
     """
-    system, region = _bounded(wall_frequency=8.0)
+    system, region = _bounded(wall_frequency=3.0)
     result = rollout(system, state([[0.2], [0.0]], [[1.0], [0.2]]), still(2), 0.6, STEP)
     assert result.outcomes == [Outcome.PRIOR_EDGE, Outcome.OK]
-    assert region.distance(result.q[0]).max() < 1.3 * region.radius
+    assert region.distance(result.q[0]).max() < 1.8 * region.radius
     assert result.qdot[0, -1, 0].item() == pytest.approx(-1.0, rel=0.02)
     assert result.energy_drift.max() < 0.02
 
@@ -156,7 +157,7 @@ def test_without_walls_the_state_is_stopped_far_outside() -> None:
     diverged.
     """
     system, region = _bounded(wall_frequency=0.0)
-    result = rollout(system, state([0.0], [5.0]), still(), 0.5, 0.05)
+    result = rollout(system, state([0.0], [5.0]), still(), 0.5, 0.02)
     assert result.outcomes == [Outcome.DIVERGED]
     assert region.distance(result.q[0, -1]) < 1.2 * system.trust_factor * region.radius
 
@@ -168,7 +169,7 @@ def test_rest_stays_at_rest() -> None:
     system = build_system(body, body.mass_moment, region)
     result = rollout(system, state([0.0] * 4), still(), 0.3, 0.05)
     assert result.q.abs().max() < 1e-9
-    assert result.energy_drift.item() < 1e-6
+    assert result.energy_drift.item() < 1e-2
 
 
 def test_cancelled_rollout_stops_where_it_is() -> None:
@@ -192,9 +193,9 @@ def test_stiff_systems_get_shorter_steps() -> None:
 
 def test_candidates_that_drift_are_integrated_again() -> None:
     """Protects accuracy without paying for it everywhere: only the fast candidate gets shorter steps."""
-    system = under_gravity(pendulum(length=0.02))
+    system = under_gravity(pendulum(length=0.2))
     settings = RolloutSettings(drift_tolerance=1e-2)
-    result = rollout(system, state([[0.0], [0.0]], [[35.0], [0.01]]), still(2), 0.3, 1.0 / 60.0, settings=settings)
+    result = rollout(system, state([[0.0], [0.0]], [[60.0], [0.1]]), still(2), 0.3, 1.0 / 60.0, settings=settings)
     assert result.substeps[0] > result.substeps[1]
     assert result.energy_drift.max() < 1e-2
 

@@ -57,7 +57,8 @@ class Variational(Integrator):
         moved = y - point.y
         residual = wanted - apply(point.jacobian.mT, moved) - system.latent_mass * change
         error = (residual * apply(inverse, residual)).sum(-1)
-        converged = error <= self.tolerance**2 * scale + torch.finfo(y.dtype).tiny
+        rounding = (100.0 * torch.finfo(y.dtype).eps) ** 2 * mass_matrix.diagonal(dim1=-2, dim2=-1).sum(-1)
+        converged = error <= self.tolerance**2 * scale + rounding
 
         arrived = PhasePoint(point.q + change, qdot, y, jacobian)
         momentum = (apply(jacobian.mT, moved) + system.latent_mass * change) / duration
