@@ -1,0 +1,150 @@
+"""Draws what happens to a simulated object: pokes, an initial velocity, and how it is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import mujoco
+import numpy as np
+from jaxtyping import Float
+
+from neurok_model.data.sequences import MotionSequence, rounded
+from neurok_model.data.simulation.recording import Poke, Recording, record
+from neurok_model.data.simulation.registry import build_scene
+from neurok_model.data.simulation.scene import SimulatedScene
+
+
+class Rejection(StrEnum):
+    """Why a simulated sequence is thrown away."""
+
+    SOLVER_WARNING = "solver_warning"
+    NOT_FINITE = "not_finite"
+    ENERGY = "energy"
+    DISTORTED = "distorted"
+    TOO_FAR = "too_far"
+    STILL = "still"
+
+
+@dataclass(frozen=True)
+class SequenceSettings:
+    """How sequences are recorded.
+
+    Attributes:
+        frames: frames per sequence.
+        at_rest: begin every sequence at rest, so that it serves as ground truth for prediction.
+    """
+
+    frames: int = 48
+    at_rest: bool = False
+
+
+def simulate_sequence(
+    family: str, seed: int, settings: SequenceSettings = SequenceSettings()
+) -> MotionSequence | Rejection:
+    """Build an instance, excite it, and record it, all from the seed; or say why it cannot be used."""
+    scene = build_scene(family, seed)
+    rng = np.random.default_rng([seed, 0x51])
+    rate = float(rng.choice([30.0, 60.0]))
+    settle = 1.5 if settings.at_rest else float(rng.choice([0.0, 0.4]))
+    pokes = draw_pokes(scene, rng, settings.frames / rate, settings.at_rest)
+    velocity = None if settings.at_rest or rng.random() < 0.3 else draw_velocity(scene, rng)
+    recording = record(
+        scene,
+        rate=rate,
+        frames=settings.frames,
+        pokes=pokes,
+        settle=settle,
+        relax=settings.at_rest,
+        velocity=velocity,
+    )
+    reason = rejection(scene, recording, settings.frames)
+    if reason is not None:
+        return reason
+    contacts = [[*recording.vertices[0, p.vertex], *p.force, p.start, p.duration] for p in pokes]
+    return MotionSequence(
+        family,
+        scene.kind,
+        seed,
+        rounded(recording.vertices),
+        scene.triangles.astype(np.int32),
+        scene.part_of_vertex.astype(np.int32),
+        np.where(scene.part_of_vertex > 0, scene.vertex_masses, 0.0).astype(np.float32),
+        rate,
+        scene.degrees_of_freedom,
+        np.array(contacts, dtype=np.float64).reshape(-1, 8),
+        {**scene.material, "gravity": -scene.material["gravity"], "anchored": 1.0},
+        recording.energy,
+        recording.work,
+        settings.at_rest,
+    )
+
+
+def draw_pokes(scene: SimulatedScene, rng: np.random.Generator, seconds: float, at_once: bool) -> list[Poke]:
+    """One to three forces on moving vertices, sized to give the object speeds like those of its own fall."""
+    rest = scene.rest_vertices
+    moving = np.flatnonzero(scene.part_of_vertex > 0)
+    size = float(np.ptp(rest[moving], axis=0).max())
+    mass = float(scene.vertex_masses[moving].sum())
+    pokes = []
+    for _ in range(int(rng.choice([1, 1, 2, 3]))):
+        direction = rng.normal(size=3)
+        direction /= np.linalg.norm(direction)
+        duration = float(rng.uniform(0.03, 0.15))
+        speed = float(rng.uniform(0.2, 1.2)) * np.sqrt(9.81 * size)
+        force = 0.4 * mass * speed / duration * direction
+        start = 0.0 if at_once else float(rng.uniform(0.0, 0.6 * seconds))
+        x, y, z = (float(part) for part in force)
+        pokes.append(Poke(int(rng.choice(moving)), (x, y, z), start, duration))
+    return pokes
+
+
+def draw_velocity(scene: SimulatedScene, rng: np.random.Generator) -> Float[np.ndarray, " v"]:
+    """Initial joint velocities: for free points an affine velocity field, for other joints a common turn."""
+    model = scene.model
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)
+    size = float(np.ptp(scene.rest_vertices, axis=0).max())
+    speed = float(rng.uniform(0.1, 0.8)) * np.sqrt(9.81 * size)
+    drift, gradient = rng.normal(size=3), rng.normal(size=(3, 3)) / size
+    turn = rng.normal(size=3) * speed / size
+    middle = scene.rest_vertices.mean(axis=0)
+    velocity = np.zeros(model.nv)
+    for joint in range(model.njnt):
+        body, address = int(model.jnt_bodyid[joint]), int(model.jnt_dofadr[joint])
+        kind = int(model.jnt_type[joint])
+        if kind == mujoco.mjtJoint.mjJNT_BALL:
+            velocity[address : address + 3] = 0.5 * turn
+        elif kind == mujoco.mjtJoint.mjJNT_SLIDE and model.body_dofnum[body] == 3:
+            field = 0.4 * speed * (drift + gradient @ (data.xpos[body] - middle))
+            velocity[address] = field @ data.xaxis[joint]
+        elif kind == mujoco.mjtJoint.mjJNT_HINGE and model.body_dofnum[body] == 1:
+            velocity[address] = turn[0]
+    return velocity
+
+
+def rejection(scene: SimulatedScene, recording: Recording, frames: int) -> Rejection | None:
+    """Why a recording cannot be used, if so.
+
+    Energy: what moves and has been lifted cannot exceed what was put in, since stored elastic energy and
+    losses are never negative; a tenth is left for the error of finite time steps.
+    """
+    if recording.warnings or len(recording.vertices) < frames:
+        return Rejection.SOLVER_WARNING
+    if not np.isfinite(recording.vertices).all():
+        return Rejection.NOT_FINITE
+    scale = max(float(np.abs(recording.work).max()), float(np.ptp(recording.energy)))
+    if (recording.energy - recording.work).max() > 0.1 * scale + 1e-6:
+        return Rejection.ENERGY
+    rest = scene.rest_vertices
+    size = float(np.ptp(rest, axis=0).max())
+    if np.abs(recording.vertices - rest).max() > 2.5 * size:
+        return Rejection.TOO_FAR
+    first, second = scene.triangles[:, 0], scene.triangles[:, 1]
+    before = np.linalg.norm(rest[first] - rest[second], axis=1)
+    now = np.linalg.norm(recording.vertices[:, first] - recording.vertices[:, second], axis=2)
+    if (np.quantile(now / before, 0.98, axis=1) > 2.0).any():
+        return Rejection.DISTORTED
+    if np.abs(recording.vertices - recording.vertices[0]).max() < 0.01 * size:
+        return Rejection.STILL
+    return None
