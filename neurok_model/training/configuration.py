@@ -37,7 +37,7 @@ class TrainingConfiguration:
     """
 
     output: Path = Path("out/train")
-    steps: int = 5000
+    steps: int = 4000
     seed: int = 0
     learning_rate: float = 7e-4
     weight_decay: float = 0.01
