@@ -8,7 +8,15 @@ from jaxtyping import Float, Int
 from neurok_model.data.kinematic_tree import ArticulatedObject, JointType, Part
 
 
-def to_mjcf(articulated: ArticulatedObject, surface_density: float = 10.0, joint_damping: float = 0.0) -> str:
+def to_mjcf(
+    articulated: ArticulatedObject,
+    surface_density: float = 10.0,
+    joint_damping: float = 0.0,
+    *,
+    solid_part: int | None = None,
+    solid_density: float = 500.0,
+    free_base: bool = False,
+) -> str:
     """An MJCF model with a body per part, named ``part0`` (fixed), ``part1``, ..., and joints ``joint1``, ...
 
     Every body's frame coincides with the world frame in the reference pose, so that a body's position and
@@ -19,17 +27,22 @@ def to_mjcf(articulated: ArticulatedObject, surface_density: float = 10.0, joint
         articulated: the object.
         surface_density: kilograms per square metre; masses are those of shells.
         joint_damping: damping of every joint, N·m·s/rad or N·s/m.
+        solid_part: a part that is filled instead of hollow.
+        solid_density: kilograms per cubic metre of that part.
+        free_base: let the base float instead of fixing it to the world.
     """
     children: dict[int, list[Part]] = {part.index: [] for part in articulated.joints}
     for part in articulated.joints[1:]:
         children[part.parent].append(part)
     meshes = {part.index: articulated.part_surface(part.index) for part in articulated.joints}
-    assets = "".join(_mesh_asset(index, *surface) for index, surface in meshes.items() if len(surface[1]))
-    shown = {index for index, surface in meshes.items() if len(surface[1])}
+    shown = {index: surface for index, surface in meshes.items() if len(surface[1])}
+    assets = "".join(_mesh_asset(index, *surface, solid=index == solid_part) for index, surface in shown.items())
 
     def body(part: Part) -> str:
         joint = _joint(articulated, part, joint_damping)
-        geom = _geom(part.index, surface_density) if part.index in shown else _POINT_MASS
+        density = solid_density if part.index == solid_part else surface_density
+        geom = _geom(part.index, density) if part.index in shown else _POINT_MASS
+        joint = "<freejoint/>" if free_base and part.index == 0 else joint
         inner = "".join(body(child) for child in children[part.index])
         return f'<body name="part{part.index}">{joint}{geom}{inner}</body>'
 
@@ -70,16 +83,18 @@ def _numbers(values: Float[np.ndarray, "..."] | Int[np.ndarray, "..."]) -> str:
 
 
 def _mesh_asset(
-    index: int, vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
+    index: int,
+    vertices: Float[np.ndarray, "vertices 3"],
+    triangles: Int[np.ndarray, "triangles 3"],
+    solid: bool,
 ) -> str:
     corners, faces = _numbers(vertices), _numbers(triangles)
-    return f'<mesh name="mesh{index}" inertia="shell" vertex="{corners}" face="{faces}"/>'
+    inertia = "exact" if solid else "shell"
+    return f'<mesh name="mesh{index}" inertia="{inertia}" vertex="{corners}" face="{faces}"/>'
 
 
-def _geom(index: int, surface_density: float) -> str:
-    return (
-        f'<geom type="mesh" mesh="mesh{index}" density="{surface_density:.17g}" contype="0" conaffinity="0"/>'
-    )
+def _geom(index: int, density: float) -> str:
+    return f'<geom type="mesh" mesh="mesh{index}" density="{density:.17g}" contype="0" conaffinity="0"/>'
 
 
 def _joint(articulated: ArticulatedObject, part: Part, damping: float) -> str:

@@ -133,11 +133,13 @@ def rejection(scene: SimulatedScene, recording: Recording, frames: int) -> Rejec
         return Rejection.SOLVER_WARNING
     if not np.isfinite(recording.vertices).all():
         return Rejection.NOT_FINITE
+    rest = scene.rest_vertices
+    size = float(np.ptp(rest, axis=0).max())
+    if np.abs(recording.vertices - recording.vertices[0]).max() < 0.01 * size:
+        return Rejection.STILL
     scale = max(float(np.abs(recording.work).max()), float(np.ptp(recording.energy)))
     if (recording.energy - recording.work).max() > 0.1 * scale + 1e-6:
         return Rejection.ENERGY
-    rest = scene.rest_vertices
-    size = float(np.ptp(rest, axis=0).max())
     if np.abs(recording.vertices - rest).max() > 2.5 * size:
         return Rejection.TOO_FAR
     first, second = scene.triangles[:, 0], scene.triangles[:, 1]
@@ -145,6 +147,4 @@ def rejection(scene: SimulatedScene, recording: Recording, frames: int) -> Rejec
     now = np.linalg.norm(recording.vertices[:, first] - recording.vertices[:, second], axis=2)
     if (np.quantile(now / before, 0.98, axis=1) > 2.0).any():
         return Rejection.DISTORTED
-    if np.abs(recording.vertices - recording.vertices[0]).max() < 0.01 * size:
-        return Rejection.STILL
     return None

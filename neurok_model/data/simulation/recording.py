@@ -57,6 +57,7 @@ def record(
     settle: float = 0.0,
     relax: bool = False,
     velocity: Float[np.ndarray, " v"] | None = None,
+    position: Float[np.ndarray, " q"] | None = None,
 ) -> Recording:
     """Simulate and record.
 
@@ -68,9 +69,10 @@ def record(
         settle: seconds simulated before frame 0.
         relax: begin frame 0 at rest in equilibrium, reached within ``settle`` seconds of simulated time.
         velocity: added to MuJoCo's joint velocities at frame 0.
+        position: MuJoCo's joint positions to begin with; the model's own by default.
     """
     with _silent_solver():
-        return _recorded(scene, rate, frames, pokes, settle, relax, velocity)
+        return _recorded(scene, rate, frames, pokes, settle, relax, velocity, position)
 
 
 @contextmanager
@@ -92,8 +94,11 @@ def _recorded(
     settle: float,
     relax: bool,
     velocity: Float[np.ndarray, " v"] | None,
+    position: Float[np.ndarray, " q"] | None,
 ) -> Recording:
     model, data = scene.model, mujoco.MjData(scene.model)
+    if position is not None:
+        data.qpos[:] = position
     step = float(model.opt.timestep)
     stride = round(1.0 / (rate * step))
     mujoco.mj_forward(model, data)
@@ -106,10 +111,7 @@ def _recorded(
     control, energy, done = [], [], []
     for index in range(frames):
         if index:
-            for substep in range(stride):
-                time = ((index - 1) * stride + substep) * step
-                active = [poke for poke in pokes if poke.start <= time + 1e-9 < poke.start + poke.duration]
-                work += _push(scene, data, active)
+            work += _advance(scene, data, pokes, (index - 1) * stride, stride)
         control.append(scene.control_positions(data))
         energy.append(_energy(model, data) - reference)
         done.append(work)
@@ -117,6 +119,15 @@ def _recorded(
             break
     warnings = tuple(mujoco.mjtWarning(kind).name for kind in range(len(data.warning)) if data.warning[kind].number > 0)
     return Recording(scene.vertices(np.stack(control)), np.array(energy), np.array(done), warnings)
+
+
+def settled(model: Any, position: Float[np.ndarray, " q"], seconds: float) -> Float[np.ndarray, " q"]:
+    """Joint positions at rest in equilibrium, reached from ``position`` within some simulated seconds."""
+    data = mujoco.MjData(model)
+    data.qpos[:] = position
+    with _silent_solver():
+        _settle(model, data, round(seconds / float(model.opt.timestep)), relax=True)
+    return np.array(data.qpos)
 
 
 def _settle(model: Any, data: Any, steps: int, relax: bool) -> None:
@@ -144,6 +155,22 @@ def _energy(model: Any, data: Any) -> float:
     return float(data.energy.sum())
 
 
+def _advance(scene: SimulatedScene, data: Any, pokes: Sequence[Poke], first: int, steps: int) -> float:
+    """Some time steps, counted from time 0; returns the pokes' work in joules."""
+    step = float(scene.model.opt.timestep)
+    begin, end = first * step, (first + steps) * step
+    if not any(poke.start < end and begin < poke.start + poke.duration for poke in pokes):
+        data.xfrc_applied[:] = 0.0
+        mujoco.mj_step(scene.model, data, nstep=steps)
+        return 0.0
+    work = 0.0
+    for index in range(first, first + steps):
+        # A time step belongs to a poke when its middle does: rounding never adds or drops one.
+        middle = (index + 0.5) * step
+        work += _push(scene, data, [p for p in pokes if p.start <= middle < p.start + p.duration])
+    return work
+
+
 def _push(scene: SimulatedScene, data: Any, pokes: Sequence[Poke]) -> float:
     """One time step under some pokes; returns their work in joules."""
     data.xfrc_applied[:] = 0.0
@@ -152,16 +179,14 @@ def _push(scene: SimulatedScene, data: Any, pokes: Sequence[Poke]) -> float:
         return 0.0
     mujoco.mj_kinematics(scene.model, data)
     mujoco.mj_comPos(scene.model, data)
-    before = scene.control_positions(data)
-    loads = []
-    for poke in pokes:
-        points, weights = scene.influence(poke.vertex)
-        for point, weight in zip(points, weights, strict=True):
-            force, body = weight * np.array(poke.force), int(scene.control_bodies[point])
-            data.xfrc_applied[body, :3] += force
-            data.xfrc_applied[body, 3:] += np.cross(before[point] - data.xipos[body], force)
-            loads.append((point, force))
+    carried = [scene.influence(poke.vertex) for poke in pokes]
+    points = np.concatenate([numbers for numbers, _ in carried])
+    forces = np.concatenate(
+        [weights[:, None] * np.array(poke.force) for poke, (_, weights) in zip(pokes, carried, strict=True)]
+    )
+    before, bodies = scene.control_positions(data, points), scene.control_bodies[points]
+    np.add.at(data.xfrc_applied[:, :3], bodies, forces)
+    np.add.at(data.xfrc_applied[:, 3:], bodies, np.cross(before - data.xipos[bodies], forces))
     mujoco.mj_step(scene.model, data)
     mujoco.mj_kinematics(scene.model, data)
-    moved = scene.control_positions(data) - before
-    return float(sum(force @ moved[point] for point, force in loads))
+    return float((forces * (scene.control_positions(data, points) - before)).sum())

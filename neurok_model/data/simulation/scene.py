@@ -65,10 +65,12 @@ class SimulatedScene:
     material: dict[str, float]
     degrees_of_freedom: int
 
-    def control_positions(self, data: Any) -> Float[np.ndarray, "c 3"]:
-        """Control points in the world as MuJoCo's bodies stand now, metres."""
-        frames = data.xmat[self.control_bodies].reshape(-1, 3, 3)
-        return data.xpos[self.control_bodies] + np.einsum("cij,cj->ci", frames, self.control_offsets)
+    def control_positions(self, data: Any, chosen: Int[np.ndarray, " s"] | None = None) -> Float[np.ndarray, "c 3"]:
+        """Control points (all, or the chosen ones) in the world as MuJoCo's bodies stand now, metres."""
+        bodies = self.control_bodies if chosen is None else self.control_bodies[chosen]
+        offsets = self.control_offsets if chosen is None else self.control_offsets[chosen]
+        frames = data.xmat[bodies].reshape(-1, 3, 3)
+        return data.xpos[bodies] + np.einsum("cij,cj->ci", frames, offsets)
 
     def vertices(self, control: Float[np.ndarray, "f c 3"]) -> Float[np.ndarray, "f n 3"]:
         """All surface vertices for frames of control points, metres."""

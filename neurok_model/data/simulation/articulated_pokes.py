@@ -1,0 +1,201 @@
+"""Ground truth for forward prediction of articulated objects: at rest, poked, and what MuJoCo makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import mujoco
+import numpy as np
+from jaxtyping import Float, Int
+
+from neurok_model.data.families import build_object
+from neurok_model.data.kinematic_tree import ArticulatedObject
+from neurok_model.data.mjcf_export import joint_positions, to_mjcf
+from neurok_model.data.sequences import MotionSequence, rounded
+from neurok_model.data.shapes import Surface
+from neurok_model.data.simulation.excitation import Rejection, rejection
+from neurok_model.data.simulation.recording import Poke, record, settled
+from neurok_model.data.simulation.scene import ControlPoints, SimulatedScene, assembled, rigid_skin
+from neurok_model.errors import ErrorCode, NeurokError
+
+POKE_STEP = 1 / 960
+"""Seconds; limits and couplings respond within five of them."""
+
+
+@dataclass(frozen=True)
+class PokePhysics:
+    """What an articulated object is made of and where it is.
+
+    Attributes:
+        surface_density: kilograms per square metre of the shells.
+        solid_part: the part that is filled, or -1.
+        solid_density: its kilograms per cubic metre.
+        damping_rate: each joint's damping over its inertia, 1/s.
+        gravity: m/s² along z.
+        anchored: whether the base is fixed to the world.
+    """
+
+    surface_density: float
+    solid_part: int
+    solid_density: float
+    damping_rate: float
+    gravity: float
+    anchored: bool
+
+    @staticmethod
+    def drawn(articulated: ArticulatedObject, rng: np.random.Generator) -> PokePhysics:
+        """Draw everything; a free object floats, for there is no floor for it to lie on."""
+        shown = np.unique(articulated.part_of_vertex)
+        has_base = bool(shown[0] == 0)
+        anchored = not has_base or bool(rng.random() < 0.8)
+        solid = int(rng.choice(shown)) if rng.random() < 0.4 else -1
+        gravity = -9.81 if anchored and rng.random() < 0.5 else 0.0
+        damping = float(rng.choice([0.0, 1.0]) * 10 ** rng.uniform(-1.0, 0.7))
+        return PokePhysics(
+            float(10 ** rng.uniform(0.0, 1.2)), solid, float(rng.uniform(100.0, 1500.0)), damping, gravity, anchored
+        )
+
+    def described(self, mass: float) -> dict[str, float]:
+        """Everything by name, as records hold it."""
+        return {
+            "mass": mass,
+            "surface_density": self.surface_density,
+            "solid_part": float(self.solid_part),
+            "solid_density": self.solid_density if self.solid_part >= 0 else 0.0,
+            "damping_rate": self.damping_rate,
+            "gravity": self.gravity,
+            "anchored": float(self.anchored),
+        }
+
+
+def simulate_articulated_pokes(
+    family: str, seed: int, frames: int = 48, rate: float = 60.0
+) -> MotionSequence | Rejection:
+    """Build an instance, bring it to rest in a random pose, poke it, and record what follows.
+
+    Without gravity the pose is any state; under gravity it is where the object comes to rest from there.
+
+    Raises:
+        NeurokError: for a family that is not articulated.
+    """
+    articulated = build_object(family, seed)
+    if not isinstance(articulated, ArticulatedObject):
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "family", family, "an articulated family")
+    rng = np.random.default_rng([seed, 0x90])
+    physics = PokePhysics.drawn(articulated, rng)
+    state = articulated.sample_states(rng, 1)
+    scene = poke_scene(articulated, physics)
+    position = joint_positions(articulated, state)[0]
+    if not physics.anchored:
+        position = np.concatenate([scene.model.qpos0[:7], position])
+    position = settled(scene.model, position, 3.0 if physics.gravity else 0.0)
+    data = mujoco.MjData(scene.model)
+    data.qpos[:] = position
+    mujoco.mj_forward(scene.model, data)
+    _damp(scene.model, data, physics.damping_rate)
+    pokes = _draw_pokes(scene, data, rng, physics.anchored)
+    recording = record(scene, rate=rate, frames=frames, pokes=pokes, position=position)
+    reason = rejection(scene, recording, frames)
+    if reason is not None:
+        return reason
+    moving = scene.part_of_vertex > 0 if physics.anchored else np.ones(len(scene.part_of_vertex), dtype=bool)
+    contacts = [[*recording.vertices[0, p.vertex], *p.force, p.start, p.duration] for p in pokes]
+    return MotionSequence(
+        family,
+        scene.kind,
+        seed,
+        rounded(recording.vertices),
+        scene.triangles.astype(np.int32),
+        scene.part_of_vertex.astype(np.int32),
+        np.where(moving, scene.vertex_masses, 0.0).astype(np.float32),
+        rate,
+        articulated.degrees_of_freedom + (0 if physics.anchored else 6),
+        np.array(contacts, dtype=np.float64).reshape(-1, 8),
+        physics.described(float(scene.vertex_masses.sum())),
+        recording.energy,
+        recording.work,
+        True,
+    )
+
+
+def poke_scene(articulated: ArticulatedObject, physics: PokePhysics) -> SimulatedScene:
+    """The object as a MuJoCo scene whose surface vertices are in the object's own order."""
+    solid = physics.solid_part if physics.solid_part >= 0 else None
+    text = to_mjcf(
+        articulated,
+        physics.surface_density,
+        solid_part=solid,
+        solid_density=physics.solid_density,
+        free_base=not physics.anchored,
+    )
+    model = mujoco.MjModel.from_xml_string(text)
+    model.opt.timestep, model.opt.gravity[:] = POKE_STEP, (0.0, 0.0, physics.gravity)
+    model.opt.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    model.opt.enableflags |= mujoco.mjtEnableBit.mjENBL_ENERGY
+    model.eq_solref[:] = model.jnt_solref[:] = (5 * POKE_STEP, 1.0)
+    control = ControlPoints()
+    skins = []
+    for part in np.unique(articulated.part_of_vertex):
+        body = int(model.body(f"part{part}").id)
+        surface = Surface(*articulated.part_surface(int(part)))
+        skins.append(rigid_skin(control, surface, body, int(part), float(model.body_mass[body])))
+    return assembled(articulated.family, articulated.kind, model, control, skins, {})
+
+
+def _damp(model: Any, data: Any, rate: float) -> None:
+    """Viscous damping of every joint in proportion to its inertia in this pose; a free base has none."""
+    inertia = np.zeros((model.nv, model.nv))
+    mujoco.mj_fullM(model, data, inertia)
+    joints = np.array([model.jnt_type[model.dof_jntid[dof]] != mujoco.mjtJoint.mjJNT_FREE for dof in range(model.nv)])
+    model.dof_damping[:] = np.where(joints, rate * np.diag(inertia), 0.0)
+
+
+def _draw_pokes(scene: SimulatedScene, data: Any, rng: np.random.Generator, anchored: bool) -> list[Poke]:
+    """One to three forces, mostly where the object gives way, sized to set the struck point in motion."""
+    moving = np.flatnonzero(scene.part_of_vertex > 0) if anchored else np.arange(len(scene.part_of_vertex))
+    placed = scene.control_positions(data)
+    size = float(np.ptp(placed, axis=0).max())
+    mass = float(scene.vertex_masses[moving].sum())
+    pokes = []
+    for _ in range(int(rng.choice([1, 1, 1, 2, 3]))):
+        candidates = rng.choice(moving, size=8)
+        directions = rng.normal(size=(8, 3))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        mobility, holding = _mobility(scene, data, candidates, directions)
+        chosen = int(mobility.argmax()) if rng.random() < 0.85 else int(rng.integers(8))
+        duration, speed = float(rng.uniform(0.02, 0.2)), float(rng.uniform(0.15, 0.8)) * np.sqrt(9.81 * size)
+        wanted = (speed / duration + holding[chosen]) / max(mobility[chosen], 1e-9)
+        strength = min(wanted, 60.0 * mass)
+        x, y, z = (float(part) for part in strength * directions[chosen])
+        pokes.append(Poke(int(candidates[chosen]), (x, y, z), 0.0, duration))
+    return pokes
+
+
+def _mobility(
+    scene: SimulatedScene, data: Any, vertices: Int[np.ndarray, " p"], directions: Float[np.ndarray, "p 3"]
+) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
+    """How a force along each direction moves its vertex.
+
+    Returns:
+        Speed along the direction per unit of impulse along it, d J M⁻¹ Jᵀ d in 1/kg, and 0 where a limit
+        blocks it; and the acceleration that gravity opposes to it, m/s².
+    """
+    placed, model = scene.control_positions(data), scene.model
+    joints = np.flatnonzero(model.jnt_limited)
+    dofs, low, high = model.jnt_dofadr[joints], model.jnt_range[joints, 0], model.jnt_range[joints, 1]
+    place = (data.qpos[model.jnt_qposadr[joints]] - low) / (high - low)
+    result, opposed = np.zeros(len(vertices)), np.zeros(len(vertices))
+    for index, (vertex, direction) in enumerate(zip(vertices, directions, strict=True)):
+        jacobian = np.zeros((3, model.nv))
+        body = int(scene.control_bodies[vertex])
+        mujoco.mj_jac(model, data, jacobian, None, placed[vertex], body)
+        along = (direction @ jacobian)[None]
+        solved = np.zeros_like(along)
+        mujoco.mj_solveM(model, data, solved, along)
+        blocked = ((place < 0.03) & (solved[0, dofs] < 0)) | ((place > 0.97) & (solved[0, dofs] > 0))
+        largest = np.abs(solved).max()
+        if not (blocked & (np.abs(solved[0, dofs]) > 0.2 * largest)).any():
+            result[index] = (along * solved).sum()
+        opposed[index] = max(0.0, float(solved[0] @ data.qfrc_bias))
+    return result, opposed

@@ -1,0 +1,85 @@
+"""Which instances and families belong to training, validation and test."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurok_model.errors import ErrorCode, NeurokError
+
+SPLIT_NAMES = ("train", "validation", "test")
+"""The remainder of an instance's seed modulo 3 is its split: instances of different splits never meet."""
+
+
+def split_of_seed(seed: int) -> str:
+    """The split that an instance's seed belongs to."""
+    return SPLIT_NAMES[seed % len(SPLIT_NAMES)]
+
+
+def seed_in_split(split: str, generator: np.random.Generator) -> int:
+    """Draw an instance seed that belongs to a split.
+
+    Raises:
+        NeurokError: for an unknown split.
+    """
+    checked_split(split)
+    return int(generator.integers(2**40)) * len(SPLIT_NAMES) + SPLIT_NAMES.index(split)
+
+
+def checked_split(split: str) -> str:
+    """The split itself, when it is one.
+
+    Raises:
+        NeurokError: for an unknown split.
+    """
+    if split not in SPLIT_NAMES:
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "split", split, "one of " + ", ".join(SPLIT_NAMES))
+    return split
+
+
+def family_generator(family: str, *numbers: int) -> np.random.Generator:
+    """A generator of its own for a family and some numbers."""
+    return np.random.default_rng([zlib.crc32(family.encode()), *numbers])
+
+
+@dataclass(frozen=True)
+class FamilySplit:
+    """Families that training sees, and families that are left out to be unseen categories.
+
+    Attributes:
+        seen: drawn from in training.
+        unseen: never drawn from in training.
+    """
+
+    seen: tuple[str, ...]
+    unseen: tuple[str, ...]
+
+
+def leave_families_out(
+    families: Sequence[str], left_out: Sequence[str] = (), *, share: float = 0.0, seed: int = 0
+) -> FamilySplit:
+    """Leave named families out, or a random share of all.
+
+    The draw depends on each family's name and the seed alone, so that a family added later moves no other.
+
+    Args:
+        families: all families.
+        left_out: names to leave out.
+        share: probability with which any other family is left out too.
+        seed: of the draw.
+
+    Raises:
+        NeurokError: for a name that is not among the families, or when nothing would be left to see.
+    """
+    unknown = sorted(set(left_out) - set(families))
+    if unknown:
+        raise NeurokError(
+            ErrorCode.INVALID_PARAMETER, "left_out", ", ".join(unknown), "names among " + ", ".join(sorted(families))
+        )
+    unseen = {name for name in families if name in left_out or family_generator(name, seed).random() < share}
+    if unseen == set(families):
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "left_out", "all families", "at least one family to train on")
+    return FamilySplit(tuple(sorted(set(families) - unseen)), tuple(sorted(unseen)))
