@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 from jaxtyping import Int
 
-from demo.node_process import NodeProcess
+from demo.node_process import PREDICTOR, NodeProcess
 from demo.node_report import NodeReport
 from demo.objects import SEED, DemoObject
 from demo.pictures import (
@@ -67,7 +67,13 @@ class Results:
     latencies: Latencies
 
 
-def ask_node(thing: DemoObject, log: Path, progress: Progress, checkpoint: Path | None = None) -> Results:
+def ask_node(
+    thing: DemoObject,
+    log: Path,
+    progress: Progress,
+    checkpoint: Path | None = None,
+    program: Sequence[str] = PREDICTOR,
+) -> Results:
     """Start a node with the object's parameters, publish its scan and ask for predictions.
 
     Args:
@@ -75,6 +81,7 @@ def ask_node(thing: DemoObject, log: Path, progress: Progress, checkpoint: Path 
         log: receives what the node prints.
         progress: told what happens.
         checkpoint: of the model; the shipped one when left out.
+        program: arguments to Python that start the node.
 
     Raises:
         NodeStoppedError: when the node ends.
@@ -84,7 +91,11 @@ def ask_node(thing: DemoObject, log: Path, progress: Progress, checkpoint: Path 
     parameters = dict(thing.parameters)
     if checkpoint is not None:
         parameters["checkpoint"] = checkpoint.resolve()
-    with NodeProcess(parameters, log) as node, NodeReport() as report, PredictorClient() as client:
+    with (
+        NodeProcess(parameters, log, program) as node,
+        NodeReport() as report,
+        PredictorClient() as client,
+    ):
         progress("starting the node")
         _wait_until_ready(client, node)
         progress(f"publishing the {thing.input} and waiting for the encoded object")
@@ -93,8 +104,7 @@ def ask_node(thing: DemoObject, log: Path, progress: Progress, checkpoint: Path 
         topic = "scan/mesh" if thing.input == "mesh" else "scan/points"
         progress(f"asking for one push over {thing.horizon:g} s, and for {CANDIDATES} others")
         motions = [
-            client.predict([thing.push], horizon=thing.horizon, step=STEP, initial_state="rest")
-            for _ in range(REPEATS)
+            client.predict([thing.push], horizon=thing.horizon, step=STEP, initial_state="rest") for _ in range(REPEATS)
         ]
         pushes = pushes_all_over(thing.scan, CANDIDATES, thing.candidate_force, thing.push.duration, SEED)
         pushed = nearest(mesh.vertices, np.stack([push.point for push in pushes]))
@@ -114,9 +124,7 @@ def ask_node(thing: DemoObject, log: Path, progress: Progress, checkpoint: Path 
             compile=report.latency(topic, "compile"),
             predict=median(motion.timings["compute"] for motion in motions),
             predict_batch=batches[0].timings["compute"],
-            ros_overhead=median(
-                motion.timings["round_trip"] - motion.timings["compute"] for motion in motions
-            ),
+            ros_overhead=median(motion.timings["round_trip"] - motion.timings["compute"] for motion in motions),
         )
         return Results(
             checkpoint=report.value("checkpoint"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+PREDICTOR = ("-m", "neurok_ros.predictor")
 SECONDS_TO_STOP = 15.0
 LINES_OF_LOG_SHOWN = 15
 
@@ -23,24 +23,19 @@ class NodeProcess:
     Args:
         parameters: of the node, by name.
         log: file that receives what the node prints.
-        environment: variables beside those of this process.
+        program: arguments to Python that start the node.
     """
 
-    def __init__(
-        self, parameters: Mapping[str, object], log: Path, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, parameters: Mapping[str, object], log: Path, program: Sequence[str] = PREDICTOR) -> None:
         self._log = log
         assignments = [f"{name}:={_as_yaml(value)}" for name, value in parameters.items()]
         options = [word for assignment in assignments for word in ("-p", assignment)]
-        self._command = [sys.executable, "-m", "neurok_ros.predictor", "--ros-args", *options]
-        self._environment = {**os.environ, **(environment or {})}
+        self._command = [sys.executable, *program, "--ros-args", *options]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> NodeProcess:
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command, env=self._environment, stdout=log, stderr=subprocess.STDOUT
-            )
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=subprocess.STDOUT)
         return self
 
     def __exit__(self, *_: object) -> None:

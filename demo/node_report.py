@@ -60,9 +60,7 @@ class NodeReport:
         return float(self.value(f"{_LATENCY}{work}.{stage}"))
 
     def _received(self, message: DiagnosticArray) -> None:
-        reported: Mapping[str, str] = {
-            pair.key: pair.value for status in message.status for pair in status.values
-        }
+        reported: Mapping[str, str] = {pair.key: pair.value for status in message.status for pair in status.values}
         with self._changed:
             self._values.update(reported)
             self._changed.notify_all()

@@ -195,9 +195,7 @@ def _plain(vertices: Float[np.ndarray, "n 3"], triangles: Int[np.ndarray, "t 3"]
     return object_piece(vertices, triangles, uniform_colour(len(vertices), RESTING_COLOUR), size)
 
 
-def _draw(
-    pieces: Sequence[Piece], overview: PushOverview, size: tuple[int, int]
-) -> UInt8[np.ndarray, "h w 3"]:
+def _draw(pieces: Sequence[Piece], overview: PushOverview, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
     """Draw with a camera that has the rest pose and every arrow in view."""
     diagonal = float(np.linalg.norm(np.ptp(overview.rest_vertices, axis=0)))
     units = overview.directions / np.linalg.norm(overview.directions, axis=1, keepdims=True)
@@ -217,9 +215,7 @@ def _show(axis: Axes, picture: UInt8[np.ndarray, "h w 3"]) -> None:
     axis.set_axis_off()
 
 
-def _colour_scale(
-    figure: Figure, place: tuple[float, float, float, float], farthest: float, label: str
-) -> None:
+def _colour_scale(figure: Figure, place: tuple[float, float, float, float], farthest: float, label: str) -> None:
     scale = ScalarMappable(Normalize(0.0, max(100 * farthest, 1e-7)), DISPLACEMENT_COLOURS)
     bar = figure.colorbar(scale, cax=figure.add_axes(place))
     bar.set_label(label, fontsize=9)

@@ -58,9 +58,7 @@ def test_up_is_up_and_right_is_right() -> None:
     camera = camera_for(centre.vertices, azimuth=0, elevation=0, aspect=1.0)
     for offset, half in (([0, 0, 1.5], np.s_[:30, :]), ([0, 1.5, 0], np.s_[:, 30:])):
         small = square(0.0, RED, side=0.5)
-        picture = covered(
-            render([Piece(small.vertices + offset, small.triangles, small.colours)], camera, 60, 60)
-        )
+        picture = covered(render([Piece(small.vertices + offset, small.triangles, small.colours)], camera, 60, 60))
         assert picture.sum() > 0
         assert picture[half].sum() == picture.sum()
 
