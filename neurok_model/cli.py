@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 
 from neurok_model.commands import Compactness, Predict, Reconstruction, Train
+from neurok_model.data.commands import Families, Generate, Inspect, Validate
 from neurok_model.errors import NeurokError
 from neurok_model.training import TrainingStopped
 
@@ -29,10 +30,28 @@ class Evaluate:
         self.what.run(console)
 
 
+@dataclass(frozen=True)
+class Data:
+    """Generate, list, draw and check objects in motion."""
+
+    what: Annotated[
+        Annotated[Generate, tyro.conf.subcommand("generate", prefix_name=False)]
+        | Annotated[Families, tyro.conf.subcommand("families", prefix_name=False)]
+        | Annotated[Inspect, tyro.conf.subcommand("inspect", prefix_name=False)]
+        | Annotated[Validate, tyro.conf.subcommand("validate", prefix_name=False)],
+        tyro.conf.arg(name=""),
+    ]
+
+    def run(self, console: Console) -> None:
+        """Run the chosen command."""
+        self.what.run(console)
+
+
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
     | Annotated[Evaluate, tyro.conf.subcommand("eval")]
+    | Annotated[Data, tyro.conf.subcommand("data")]
 )
 
 
