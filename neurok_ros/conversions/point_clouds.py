@@ -121,9 +121,26 @@ def _check_layout(message: Any, wanted: tuple[str, ...]) -> None:
         )
 
 
+def _is_plain(message: Any) -> bool:
+    """Whether sensor_msgs_py reads this cloud right: it knows no padded rows and no unknown fields, and it swaps
+    bytes in the message itself.
+    """
+    names = [field.name for field in message.fields]
+    return (
+        message.row_step == message.width * message.point_step
+        and len(message.data) == message.row_step * message.height
+        and not message.is_bigendian
+        and len(set(names)) == len(names)
+        and all(field.name and field.datatype in _DTYPES and field.count == 1 for field in message.fields)
+        and all(
+            field.offset + np.dtype(_DTYPES[field.datatype]).itemsize <= message.point_step for field in message.fields
+        )
+    )
+
+
 def _structured(message: Any, wanted: tuple[str, ...]) -> np.ndarray:
     """Return the wanted fields as a structured array with one element per point."""
-    if _read_points is not None:
+    if _read_points is not None and _is_plain(message):
         return np.asarray(_read_points(message, field_names=list(wanted), skip_nans=False)).reshape(-1)
     order = ">" if message.is_bigendian else "<"
     fields = {field.name: field for field in message.fields}
