@@ -6,7 +6,7 @@ resumed run continues with exactly the batches that it would have seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +40,8 @@ class PairConfiguration:
         query_points: surface points at which the decoder is judged.
         short_motion_share: share of targets that differ from M0 only a little. They take the place of
             identical pairs, which would put the rest latent into a basin of its own.
-        families: names of the families to draw from; empty for all.
+        families: names of the families to draw from; empty for all. A name that stands twice is drawn twice as
+            often.
     """
 
     objects: int = 16
@@ -51,6 +52,10 @@ class PairConfiguration:
     query_points: int = 128
     short_motion_share: float = 0.15
     families: tuple[str, ...] = ()
+
+    def evenly(self) -> PairConfiguration:
+        """The same with every family once: how often training drew a family must not weigh in its judgement."""
+        return replace(self, families=tuple(dict.fromkeys(self.families)))
 
 
 class PairBatch(NamedTuple):

@@ -49,8 +49,9 @@ def evaluate_compactness(configuration: CompactnessEvaluation, console: Console)
     path = configuration.checkpoint or packaged_checkpoint()
     _, description = load_checkpoint(path)
     predictor = Predictor.load(path, device=configuration.device, seed=configuration.seed)
+    families_trained = sorted(set(description["training"]["pairs"]["families"]))
     rows: dict[str, list[dict[str, float]]] = {}
-    for family in track(description["training"]["pairs"]["families"], "encoding", console=console):
+    for family in track(families_trained, "encoding", console=console):
         generator = np.random.default_rng((configuration.seed, SPLITS["test"]))
         for index in range(configuration.instances):
             instance = build_object(family, index * len(SPLITS) + SPLITS["test"])

@@ -46,7 +46,7 @@ def evaluate_reconstruction(configuration: ReconstructionEvaluation, console: Co
     path = configuration.checkpoint or packaged_checkpoint()
     device = choose_device(configuration.device)
     networks, description = load_checkpoint(path, device)
-    pairs = PairConfiguration(**_tuples(description["training"].get("pairs", {})))
+    pairs = PairConfiguration(**_tuples(description["training"].get("pairs", {}))).evenly()
     augmentation = AugmentationConfiguration() if configuration.augment else NO_AUGMENTATION
     batches = PairBatches(pairs, augmentation, "test", configuration.seed, configuration.batches)
     with console.status(f"reconstructing {configuration.batches} batches"), torch.inference_mode():

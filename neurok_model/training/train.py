@@ -120,8 +120,9 @@ class _Run:
 
     def _evaluate_and_save(self, terms: LossTerms) -> None:
         configuration = self.configuration
+        pairs = configuration.pairs.evenly()
         batches = PairBatches(
-            configuration.pairs, NO_AUGMENTATION, "validation", configuration.seed, configuration.evaluation_batches
+            pairs, NO_AUGMENTATION, "validation", configuration.seed, configuration.evaluation_batches
         )
         held_out = held_out_error(self.averaged, batches, self.device)
         progress = self.step / configuration.steps
