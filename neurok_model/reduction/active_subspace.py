@@ -2,8 +2,10 @@
 
 Constantine, "Active subspaces" (2015): the leading eigenvectors of E[grad g grad g^T] for a function g of z.
 Two functions are offered. With "gauss_newton" the matrix is E[J^T M J], the mean mass matrix, defined
-everywhere. With "scalar_norm" g is the norm of the displacement, as in the NeuROK paper; its gradient does
-not exist where nothing is displaced.
+everywhere; it is E[grad g grad g^T] for g = w . M^1/2 displacement with random unit-variance w, so that one
+reverse pass gives one sample of it, however many points and latent dimensions there are. With "scalar_norm" g
+is the mass-weighted norm of the displacement, as in the NeuROK paper; its gradient does not exist where
+nothing is displaced.
 """
 
 from __future__ import annotations
@@ -50,17 +52,6 @@ def leading_count(spectrum: Float[Tensor, " k"], share: float) -> int:
     return int(reached.to(torch.int64).argmax()) + 1 if bool(reached.any()) else len(spectrum)
 
 
-def directional_derivatives(
-    displacement: Displacement, latents: Float[Tensor, "s k"], directions: Float[Tensor, "k d"]
-) -> Float[Tensor, "s d n 3"]:
-    """Derivatives of the displacement along d directions at every latent, in forward mode."""
-
-    def along(direction: Tensor) -> Tensor:
-        return torch.func.jvp(displacement, (latents,), (direction.expand_as(latents),))[1]
-
-    return torch.func.vmap(along, out_dims=1, chunk_size=16)(directions.T)
-
-
 def active_subspace(
     displacement: Displacement,
     latents: Float[Tensor, "s k"],
@@ -68,8 +59,10 @@ def active_subspace(
     method: Method = "gauss_newton",
     energy: float = 0.95,
     maximum_dimension: int = 8,
+    generator: torch.Generator | None = None,
+    chunk: int = 32,
 ) -> ActiveSubspace:
-    """Find the active subspace from derivatives at sampled latents.
+    """Find the active subspace from gradients at sampled latents.
 
     Args:
         displacement: the decoder, in metres.
@@ -78,19 +71,38 @@ def active_subspace(
         method: which function's gradient; see the module.
         energy: share of the spectrum to hold.
         maximum_dimension: cap on k_q.
+        generator: source of the random directions of "gauss_newton" (CPU); the default one is seeded with 0.
+        chunk: latents differentiated together, which bounds the memory.
     """
-    identity = torch.eye(latents.shape[1], dtype=latents.dtype, device=latents.device)
-    tangents = directional_derivatives(displacement, latents, identity)
-    weighted = tangents * masses[:, None]
-    if method == "gauss_newton":
-        moment = torch.einsum("sanc,sbnc->ab", weighted, tangents) / len(latents)
-    else:
-        moved = displacement(latents)
-        length = (moved.square() * masses[:, None]).sum((1, 2)).sqrt().clamp_min(1e-9)
-        gradient = torch.einsum("sanc,snc->sa", weighted, moved) / length[:, None]
-        moment = gradient.T @ gradient / len(latents)
-    values, vectors = torch.linalg.eigh(moment.double())
+    generator = generator or torch.Generator().manual_seed(0)
+    moment = torch.zeros(latents.shape[1], latents.shape[1], dtype=torch.float64)
+    for some in latents.split(chunk):
+        gradient = _gradients(displacement, some, masses, method, generator).double().cpu()
+        moment += gradient.mT @ gradient / len(latents)
+    values, vectors = torch.linalg.eigh(moment)
     spectrum = values.flip(0).clamp_min(0.0)
     count = min(leading_count(spectrum, energy), maximum_dimension)
     captured = float(spectrum[:count].sum() / spectrum.sum().clamp_min(1e-300))
     return ActiveSubspace(vectors.flip(1)[:, :count].to(latents), spectrum, captured)
+
+
+def _gradients(
+    displacement: Displacement,
+    latents: Float[Tensor, "s k"],
+    masses: Float[Tensor, " n"],
+    method: Method,
+    generator: torch.Generator,
+) -> Float[Tensor, "s k"]:
+    """One gradient of g per latent, in reverse mode."""
+    with torch.enable_grad():
+        z = latents.detach().clone().requires_grad_()
+        moved = displacement(z)
+        if method == "gauss_newton":
+            noise = torch.randn(moved.shape, generator=generator, dtype=moved.dtype).to(moved.device)
+            weight = masses.sqrt()[:, None] * noise
+        else:
+            still = moved.detach()
+            length = (still.square() * masses[:, None]).sum((1, 2), keepdim=True).sqrt().clamp_min(1e-12)
+            weight = masses[:, None] * still / length
+        (gradient,) = torch.autograd.grad(moved, z, weight)
+    return gradient

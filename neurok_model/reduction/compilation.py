@@ -13,15 +13,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neurok_model.reduction.active_subspace import (
-    ActiveSubspace,
-    Displacement,
-    Method,
-    active_subspace,
-    directional_derivatives,
-)
+from neurok_model.reduction.active_subspace import Displacement, Method, active_subspace
+from neurok_model.reduction.compiled_map import CompiledMap
+from neurok_model.reduction.fitting import FitSamples, fit_smooth_map, initial_inner_weights
 from neurok_model.reduction.region import PriorRegion
-from neurok_model.reduction.smooth_map import SmoothMap, fit_smooth_map
+from neurok_model.reduction.smooth_map import SmoothMap
+from neurok_model.reduction.snapshots import DecoderSnapshots, draw_configurations, principal_modes
 
 
 @dataclass(frozen=True)
@@ -34,72 +31,27 @@ class CompilationSettings:
         maximum_dimension: cap on k_q.
         subspace_samples: latents at which the active subspace is differentiated.
         samples: configurations at which the decoder is evaluated.
-        tangent_samples: configurations at which it is differentiated.
+        tangent_samples: configurations, rest first, at which it is differentiated.
         test_samples: configurations that measure the error, never fitted to.
-        hidden: sizes of the map to try, smallest first.
+        hidden: sizes of the map to try, smallest first, each with its steps of refinement.
         wanted_error: error, as a share of the motion, at which a size is good enough.
         missing_motion: share of the motion (root mean square) that the modes may leave out.
         maximum_modes: cap on r.
+        snapshots: configurations kept for finding the modes of other points.
     """
 
     method: Method = "gauss_newton"
     energy: float = 0.95
     maximum_dimension: int = 8
-    subspace_samples: int = 12
+    subspace_samples: int = 96
     samples: int = 768
-    tangent_samples: int = 64
+    tangent_samples: int = 8
     test_samples: int = 96
-    hidden: tuple[int, ...] = (32, 64, 128, 256)
+    hidden: tuple[tuple[int, int], ...] = ((24, 20), (64, 40))
     wanted_error: float = 0.01
     missing_motion: float = 0.003
     maximum_modes: int = 32
-
-
-class CompiledMap(SmoothMap):
-    """y(q) of one object, with its modes, its prior and its measured error.
-
-    Attributes:
-        modes: [n, 3, r], Phi at the surface points, orthonormal in the mass inner product.
-        mass_moment: [3, r], sum_i m_i Phi_i.
-        region: the prior over q.
-        subspace: directions of the latent that q moves along.
-        rest_latent: [k], latent of the scanned pose.
-        relative_error: root-mean-square error of F(q) against the decoder on fresh configurations of the
-            region, as a share of the root-mean-square motion.
-        value_error_metres: the same in metres.
-        derivative_error: error of dF/dq, as a share of its own size.
-    """
-
-    modes: Float[Tensor, "n 3 r"]
-    mass_moment: Float[Tensor, "3 r"]
-    region: PriorRegion
-    subspace: ActiveSubspace
-    rest_latent: Float[Tensor, " k"]
-    relative_error: float
-    value_error_metres: float
-    derivative_error: float
-
-    def latents(self, q: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch k"]:
-        """Z = z_rest + A q."""
-        return self.rest_latent + q @ self.subspace.basis.T
-
-    def modes_at(self, displacement: Displacement, count: int = 96, chunk: int = 16) -> Float[Tensor, "v 3 r"]:
-        """Phi at other points, by least squares over sampled configurations.
-
-        Args:
-            displacement: the decoder at those points, in metres.
-            count: number of configurations.
-            chunk: latents decoded together, which bounds the memory.
-        """
-        generator = torch.Generator().manual_seed(0)
-        q = _configurations(self.region, count, generator).to(self.inner)
-        y = self.value(q)
-        rest = displacement(self.rest_latent[None])
-        projector = torch.linalg.pinv(y.double(), rtol=1e-6).to(y)
-        total = torch.zeros(*rest.shape[1:], self.embedding_dimension, dtype=y.dtype, device=y.device)
-        for some, columns in zip(q.split(chunk), projector.T.split(chunk), strict=True):
-            total += torch.einsum("bnc,br->ncr", displacement(self.latents(some)) - rest, columns)
-        return total
+    snapshots: int = 96
 
 
 @torch.no_grad()
@@ -123,105 +75,71 @@ def compile_object(
         settings: how much work to spend.
     """
     settings = settings or CompilationSettings()
-    draws = torch.randn(settings.subspace_samples, len(prior_mean), generator=generator).to(prior_mean)
-    latents = torch.cat((prior_mean + draws[::2], rest_latent + 0.5 * draws[1::2]))
     subspace = active_subspace(
-        displacement, latents, masses, settings.method, settings.energy, settings.maximum_dimension
+        displacement,
+        _subspace_latents(rest_latent, prior_mean, settings.subspace_samples, generator),
+        masses,
+        settings.method,
+        settings.energy,
+        settings.maximum_dimension,
+        generator,
     )
     basis = subspace.basis
-    identity = torch.eye(basis.shape[1], dtype=torch.float64)
-    mean = (basis.T @ (prior_mean - rest_latent)).double().cpu()
-    region = PriorRegion.of_probability(mean, identity)
+    mean = (basis.mT @ (prior_mean - rest_latent)).double().cpu()
+    region = PriorRegion.of_probability(mean, torch.eye(len(mean), dtype=torch.float64))
 
-    q = _configurations(region, settings.samples, generator).to(basis)
-    test = _configurations(region, settings.test_samples, generator)[1:].to(basis)
-    decode = _Decode(displacement, rest_latent, basis, masses.sqrt())
-    weighted, weighted_test = decode.values(q), decode.values(test)
-    modes = _principal_modes(weighted, settings, minimum=basis.shape[1])
-    y, y_test = weighted @ modes.T, weighted_test @ modes.T
-    tangents = decode.tangents(q[: settings.tangent_samples]) @ modes.T
-    fitted = _fit(q, y, tangents, test, y_test, settings, generator)
+    q = draw_configurations(region, settings.samples, generator).to(basis)
+    test = draw_configurations(region, settings.test_samples + 1, generator)[1:].to(basis)
+    decoder = DecoderSnapshots(displacement, rest_latent, basis, masses)
+    weighted, weighted_test = decoder.values(q), decoder.values(test)
+    modes = principal_modes(weighted, settings.missing_motion, basis.shape[1], settings.maximum_modes)
+    y = weighted @ modes.mT
+    tangents = decoder.tangents(q[: settings.tangent_samples]) @ modes.mT
+    samples = FitSamples(q.double().cpu(), y.double().cpu(), tangents.double().cpu())
+    form = _fit(samples, test.double().cpu(), (weighted_test @ modes.mT).double().cpu(), settings, generator)
+    form = form.to(basis.dtype, basis.device)
 
-    compiled = CompiledMap(fitted.inner, fitted.bias, fitted.outer, fitted.linear)
-    compiled.modes = (modes.T / masses.sqrt().repeat_interleave(3)[:, None]).unflatten(0, (-1, 3))
-    compiled.mass_moment = (masses[:, None, None] * compiled.modes).sum(0)
-    compiled.region, compiled.subspace, compiled.rest_latent = region.to(basis), subspace, rest_latent
-    missing = (weighted_test - compiled.value(test) @ modes).norm()
-    compiled.relative_error = float(missing / weighted_test.norm())
-    compiled.value_error_metres = float(missing / (len(test) * masses.sum()).sqrt())
-    fresh = decode.tangents(test[:8]) @ modes.T
-    compiled.derivative_error = float((compiled.jacobian(test[:8]).mT - fresh).norm() / fresh.norm())
-    return compiled
-
-
-class _Decode:
-    """Mass-weighted displacements and their derivatives along the coordinates, flattened to [.., 3n]."""
-
-    def __init__(
-        self,
-        displacement: Displacement,
-        rest_latent: Float[Tensor, " k"],
-        basis: Float[Tensor, "k q"],
-        root_masses: Float[Tensor, " n"],
-    ) -> None:
-        self._displacement, self._rest_latent, self._basis = displacement, rest_latent, basis
-        self._root = root_masses[:, None]
-        self._rest = displacement(rest_latent[None])
-
-    def values(self, q: Float[Tensor, "s q"], chunk: int = 64) -> Float[Tensor, "s m"]:
-        latents = self._rest_latent + q @ self._basis.T
-        moved = torch.cat([self._displacement(some) - self._rest for some in latents.split(chunk)])
-        return (moved * self._root).flatten(1)
-
-    def tangents(self, q: Float[Tensor, "s q"], chunk: int = 16) -> Float[Tensor, "s q m"]:
-        latents = self._rest_latent + q @ self._basis.T
-        parts = [directional_derivatives(self._displacement, some, self._basis) for some in latents.split(chunk)]
-        return (torch.cat(parts) * self._root).flatten(2)
+    missing = (weighted_test - form.value(test) @ modes).norm()
+    fresh = decoder.tangents(test[:8]) @ modes.mT
+    phi = (modes.mT / masses.sqrt().repeat_interleave(3)[:, None]).unflatten(0, (-1, 3))
+    return CompiledMap(
+        form,
+        modes=phi,
+        mass_moment=(masses[:, None, None] * phi).sum(0),
+        region=region.to(basis),
+        subspace=subspace,
+        rest_latent=rest_latent,
+        snapshot_q=q[: settings.snapshots],
+        snapshot_y=y[: settings.snapshots],
+        relative_error=float(missing / weighted_test.norm().clamp_min(1e-30)),
+        value_error_metres=float(missing / (len(test) * masses.sum()).sqrt()),
+        derivative_error=float((form.jacobian(test[:8]).mT - fresh).norm() / fresh.norm().clamp_min(1e-30)),
+    )
 
 
-def _configurations(region: PriorRegion, count: int, generator: torch.Generator) -> Float[Tensor, "count q"]:
-    """Rest itself, draws from the prior, draws at all distances up to its edge, and draws around rest."""
-    third = count // 3
-    near = 0.5 * torch.randn(third, region.dimension, generator=generator, dtype=torch.float64).to(region.mean)
-    drawn, edge = region.sample(third, generator), region.sample_ball(count - 1 - 2 * third, generator)
-    everything = torch.cat((drawn, edge, near))
-    order = torch.randperm(len(everything), generator=generator)
-    return torch.cat((torch.zeros_like(near[:1]), everything[order]))
-
-
-def _principal_modes(
-    weighted: Float[Tensor, "s m"], settings: CompilationSettings, minimum: int
-) -> Float[Tensor, "r m"]:
-    """Orthonormal directions that hold the motion, by the method of snapshots."""
-    values, vectors = torch.linalg.eigh((weighted @ weighted.T).double())
-    values, vectors = values.flip(0).clamp_min(0.0), vectors.flip(1)
-    held = values.cumsum(0) / values.sum().clamp_min(1e-300)
-    enough = int((held < 1.0 - settings.missing_motion**2).sum()) + 1
-    count = min(max(enough, minimum), settings.maximum_modes, len(values))
-    modes = vectors[:, :count].T.to(weighted) @ weighted
-    return torch.linalg.qr(modes.T)[0].T.contiguous()
+def _subspace_latents(
+    rest_latent: Float[Tensor, " k"], prior_mean: Float[Tensor, " k"], count: int, generator: torch.Generator
+) -> Float[Tensor, "count k"]:
+    """Draws at the prior's scale around points on the way from the rest latent to the prior's mean."""
+    share = torch.rand(count, 1, generator=generator).to(rest_latent)
+    noise = torch.randn(count, len(rest_latent), generator=generator).to(rest_latent)
+    return rest_latent + share * (prior_mean - rest_latent) + noise
 
 
 def _fit(
-    q: Float[Tensor, "s q"],
-    y: Float[Tensor, "s r"],
-    tangents: Float[Tensor, "t q r"],
+    samples: FitSamples,
     test: Float[Tensor, "e q"],
     y_test: Float[Tensor, "e r"],
     settings: CompilationSettings,
     generator: torch.Generator,
 ) -> SmoothMap:
-    """Try sizes and feature scales until the error on fresh configurations is small enough."""
-    best: tuple[float, SmoothMap] | None = None
-    for hidden in settings.hidden:
-        for scale in (0.08, 0.15, 0.3, 0.6):
-            inner = scale * torch.randn(hidden, q.shape[1], generator=generator).to(q)
-            centre = q[torch.randint(len(q), (hidden,), generator=generator).to(q.device)]
-            fitted = fit_smooth_map(q, y, tangents, inner, -(inner * centre).sum(1))
-            error = float((fitted.value(test) - y_test).norm() / y_test.norm().clamp_min(1e-30))
-            if best is None or error < best[0]:
-                best = (error, fitted)
-        if best is not None and best[0] < settings.wanted_error:
+    """Try sizes until the error on fresh configurations is small enough; the best one otherwise."""
+    candidates: list[tuple[float, SmoothMap]] = []
+    for hidden, iterations in settings.hidden:
+        inner, bias = initial_inner_weights(samples.q, hidden, generator)
+        fitted = fit_smooth_map(samples, inner, bias, iterations)
+        error = float((fitted.value(test) - y_test).norm() / y_test.norm().clamp_min(1e-30))
+        candidates.append((error, fitted))
+        if error < settings.wanted_error:
             break
-    assert best is not None
-    return best[1]
+    return min(candidates, key=lambda candidate: candidate[0])[1]
