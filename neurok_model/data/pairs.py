@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from neurok_model.data.augmentation import AugmentationConfiguration, corrupt_scan, reorient
 from neurok_model.data.families import build_object, family_names
-from neurok_model.data.generated_object import GeneratedObject
+from neurok_model.data.generated_object import GeneratedObject, ObjectKind
 from neurok_model.data.quaternions import quaternion_conjugate, quaternion_product
 from neurok_model.geometry.normalisation import Normalisation
 from neurok_model.geometry.sampling import draw_on_triangles, triangle_areas_and_normals
@@ -38,8 +38,6 @@ class PairConfiguration:
         scan_points: surface points that the prior encoder reads.
         deformation_points: surface points that the deformation encoder reads.
         query_points: surface points at which the decoder is judged.
-        short_motion_share: share of targets that differ from M0 only a little. They take the place of
-            identical pairs, which would put the rest latent into a basin of its own.
         families: names of the families to draw from; empty for all. A name that stands twice is drawn twice as
             often.
     """
@@ -50,7 +48,6 @@ class PairConfiguration:
     scan_points: int = 256
     deformation_points: int = 96
     query_points: int = 128
-    short_motion_share: float = 0.15
     families: tuple[str, ...] = ()
 
     def evenly(self) -> PairConfiguration:
@@ -113,21 +110,19 @@ def instance_seed(split: str, generator: np.random.Generator) -> int:
 
 
 def target_states(
-    instance: GeneratedObject,
-    rest: Float[np.ndarray, " d"],
-    configuration: PairConfiguration,
-    generator: np.random.Generator,
+    instance: GeneratedObject, configuration: PairConfiguration, generator: np.random.Generator
 ) -> Float[np.ndarray, "f d"]:
-    """States of the deformed frames: all coordinates moved, or only some of them, far or only a little."""
+    """States of the deformed frames, without any preferred pose.
+
+    Every pose that targets share more often than chance (the scan's own, a closed door) gets a share of the latent
+    to itself, a basin in which the decoder does not move. Articulated states are therefore uniform between their
+    limits, although scans M0 are drawn as such things are found, often closed.
+    """
     count = configuration.targets
-    states = instance.sample_states(generator, count)
-    moved_share = generator.choice((1.0, 0.5), size=(count, 1))
-    moved = generator.random(states.shape) < moved_share
-    moved[np.arange(count), generator.integers(states.shape[1], size=count)] = True
-    states = np.where(moved, states, rest)
-    short = generator.random((count, 1)) < configuration.short_motion_share
-    length = np.where(short, generator.random((count, 1)) * 0.1, 1.0)
-    return np.asarray(rest + length * (states - rest))
+    if instance.kind is ObjectKind.ARTICULATED:
+        lower, upper = instance.state_range.T
+        return np.asarray(generator.uniform(lower, upper, size=(count, len(lower))))
+    return instance.sample_states(generator, count)
 
 
 def make_example(
@@ -139,7 +134,7 @@ def make_example(
 ) -> tuple[np.ndarray, ...]:
     """One scan of an instance and its deformations; the fields of :class:`PairBatch` without the batch."""
     rest = instance.sample_states(generator, 1)[0]
-    states = np.concatenate((rest[None], target_states(instance, rest, configuration, generator)))
+    states = np.concatenate((rest[None], target_states(instance, configuration, generator)))
     frames = instance.pose(states)
     triangles = instance.triangles
     areas, triangle_normals = triangle_areas_and_normals(frames.vertices[0][triangles])
