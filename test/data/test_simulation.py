@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import trimesh
 
-from neurok_model.data.shapes import Surface
+from neurok_model.data import build_object
+from neurok_model.data.kinematic_tree import ArticulatedObject, KinematicTree
+from neurok_model.data.shapes import Surface, box
 from neurok_model.data.simulation import build_scene, simulated_family_names
+from neurok_model.data.simulation.articulated_pokes import PokePhysics, poke_scene
 from neurok_model.data.simulation.elastic import box_around, held_solid
 from neurok_model.data.simulation.excitation import Rejection, SequenceSettings, rejection, simulate_sequence
 from neurok_model.data.simulation.lattice import Lattice, Material
@@ -84,6 +87,41 @@ def test_pokes_do_the_work_that_the_object_gains() -> None:
     recording = record(scene, rate=60, frames=12, pokes=[Poke(vertex, (0.0, force, 0.0), 0.02, 0.1)])
     assert recording.work[-1] > 0
     assert recording.energy[-1] == pytest.approx(recording.work[-1], rel=0.02)
+
+
+def test_pushed_drawer_leaves_with_the_momentum_it_was_given() -> None:
+    """A box on a slide, a shell of known density: speed = force along the slide x duration / mass, to 0.5 %."""
+    tree = KinematicTree()
+    tree.base.add(box([0.0, 0.0, -0.1], [0.4, 0.4, 0.02]))
+    tree.slide(tree.base, [1.0, 0.0, 0.0], (-5.0, 5.0)).add(box([0.0, 0.0, 0.1], [0.2, 0.3, 0.1]))
+    drawer = ArticulatedObject("drawer", tree.parts, tree.limits)
+    scene = poke_scene(drawer, PokePhysics(3.0, -1, 0.0, 0.0, -9.81, anchored=True))
+    mass = 3.0 * 2 * (0.2 * 0.3 + 0.2 * 0.1 + 0.3 * 0.1)
+    moving = np.flatnonzero(scene.part_of_vertex == 1)
+    assert scene.vertex_masses[moving].sum() == pytest.approx(mass, rel=1e-6)
+    np.testing.assert_allclose(scene.rest_vertices, drawer.reference_vertices, atol=1e-7)
+    recording = record(scene, rate=60, frames=24, pokes=[Poke(int(moving[0]), (2.0, 5.0, -1.0), 0.05, 0.1)])
+    speed = 60.0 * (recording.vertices[-1, moving, 0] - recording.vertices[-2, moving, 0])
+    np.testing.assert_allclose(speed, 2.0 * 0.1 / mass, rtol=0.005)
+    # Over N steps of constant force a symplectic Euler step counts (N + 1) / N of the work; N is 96 here.
+    assert recording.energy[-1] == pytest.approx(recording.work[-1], rel=0.02)
+
+
+def test_free_objects_float_and_solid_parts_are_heavy() -> None:
+    """A free base takes up the momentum of a push; a marked part weighs its volume."""
+    laptop = build_object("laptop", 0)
+    assert isinstance(laptop, ArticulatedObject)
+    hollow = poke_scene(laptop, PokePhysics(5.0, -1, 800.0, 0.0, 0.0, anchored=False))
+    solid = poke_scene(laptop, PokePhysics(5.0, 1, 800.0, 0.0, 0.0, anchored=False))
+    lid = trimesh.Trimesh(*laptop.part_surface(1), process=False)
+    assert solid.vertex_masses[solid.part_of_vertex == 1].sum() == pytest.approx(800.0 * lid.volume, rel=1e-6)
+    force = np.array([0.0, 0.0, 0.5])
+    recording = record(hollow, rate=60, frames=12, pokes=[Poke(0, (0.0, 0.0, 0.5), 0.0, 0.05)])
+    masses = hollow.vertex_masses
+    data_speed = 60.0 * (recording.vertices[-1] - recording.vertices[-2])
+    # Vertex masses stand for the parts' centres only roughly, so that the mean is compared loosely.
+    mean = (masses[:, None] * data_speed).sum(axis=0) / masses.sum()
+    np.testing.assert_allclose(mean, force * 0.05 / masses.sum(), atol=0.3 * 0.5 * 0.05 / masses.sum())
 
 
 def test_solver_warnings_and_impossible_energy_are_rejected() -> None:

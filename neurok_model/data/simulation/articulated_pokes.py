@@ -17,8 +17,11 @@ from neurok_model.data.shapes import Surface
 from neurok_model.data.simulation.excitation import Rejection, rejection
 from neurok_model.data.simulation.recording import Poke, record, settled
 from neurok_model.data.simulation.scene import ControlPoints, SimulatedScene, assembled, rigid_skin
+from neurok_model.data.splits import family_generator
 from neurok_model.errors import ErrorCode, NeurokError
 
+POKE_STREAM = 0x90
+"""Keeps what happens to an instance independent of how it was built from the same seed."""
 POKE_STEP = 1 / 960
 """Seconds; limits and couplings respond within five of them."""
 
@@ -82,7 +85,7 @@ def simulate_articulated_pokes(
     articulated = build_object(family, seed)
     if not isinstance(articulated, ArticulatedObject):
         raise NeurokError(ErrorCode.INVALID_PARAMETER, "family", family, "an articulated family")
-    rng = np.random.default_rng([seed, 0x90])
+    rng = family_generator(family, seed, POKE_STREAM)
     physics = PokePhysics.drawn(articulated, rng)
     state = articulated.sample_states(rng, 1)
     scene = poke_scene(articulated, physics)

@@ -13,6 +13,10 @@ from neurok_model.data.sequences import MotionSequence, rounded
 from neurok_model.data.simulation.recording import Poke, Recording, record
 from neurok_model.data.simulation.registry import build_scene
 from neurok_model.data.simulation.scene import SimulatedScene
+from neurok_model.data.splits import family_generator
+
+EXCITATION_STREAM = 0x51
+"""Keeps what happens to an instance independent of how it was built from the same seed."""
 
 
 class Rejection(StrEnum):
@@ -44,7 +48,7 @@ def simulate_sequence(
 ) -> MotionSequence | Rejection:
     """Build an instance, excite it, and record it, all from the seed; or say why it cannot be used."""
     scene = build_scene(family, seed)
-    rng = np.random.default_rng([seed, 0x51])
+    rng = family_generator(family, seed, EXCITATION_STREAM)
     rate = float(rng.choice([30.0, 60.0]))
     settle = 1.5 if settings.at_rest else float(rng.choice([0.0, 0.4]))
     pokes = draw_pokes(scene, rng, settings.frames / rate, settings.at_rest)
