@@ -22,6 +22,10 @@ from neurok_model.mechanics.potentials import (
 from neurok_model.mechanics.system import LagrangianSystem
 from neurok_model.reduction.embedding import Embedding
 from neurok_model.reduction.region import PriorRegion
+from neurok_model.reduction.smooth_map import SmoothMap
+
+INERTIA_SAMPLES = 64
+"""Configurations over which the inertia of the coordinates is averaged."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class MechanicsConfiguration:
         wall_width: depth of the barrier, in standard deviations of the prior.
         damping_rate: mass-proportional damping, at which free motion decays [1/s].
         static_equilibrium: whether the scanned pose stands still under gravity and the prior.
-        latent_mass_ratio: latent mass relative to the mean diagonal entry of the mass matrix at rest.
+        latent_mass_ratio: latent mass relative to the mean diagonal entry of the mass matrix over the prior.
 
     Raises:
         NeurokError: INVALID_PARAMETER for a value that is negative or not finite.
@@ -48,7 +52,7 @@ class MechanicsConfiguration:
     gravity: tuple[float, float, float] = (0.0, 0.0, -9.81)
     elastic_frequency: float = 0.0
     prior_frequency: float = 0.1
-    wall_frequency: float = 2.0
+    wall_frequency: float = 6.0
     wall_width: float = 0.5
     damping_rate: float = 0.5
     static_equilibrium: bool = True
@@ -85,13 +89,15 @@ def build_system(
         configuration: which terms, and how strong.
     """
     settings = configuration or MechanicsConfiguration()
+    if isinstance(embedding, SmoothMap) and embedding.device.type == "cpu":
+        # On a CPU double precision costs next to nothing here, and keeps the energy balance clean.
+        embedding = embedding.to(torch.float64)
     rest = torch.zeros(embedding.dimension, dtype=embedding.dtype, device=embedding.device)
-    jacobian = embedding.jacobian(rest[None])[0]
-    mean_inertia = float(jacobian.square().sum() / embedding.dimension)
+    region = region.to(rest)
+    mean_inertia = _mean_inertia(embedding, region)
 
     gravity = torch.tensor(settings.gravity, dtype=embedding.dtype, device=embedding.device)
     potentials: list[Potential] = [Gravity.from_acceleration(gravity, mass_moment.to(gravity))]
-    region = region.to(rest)
     if settings.prior_frequency > 0.0:
         potentials.append(PriorDensity(mean_inertia * _angular(settings.prior_frequency) ** 2, region))
     if settings.static_equilibrium:
@@ -111,6 +117,16 @@ def build_system(
         latent_mass=settings.latent_mass_ratio * mean_inertia,
         region=region,
     )
+
+
+def _mean_inertia(embedding: Embedding, region: PriorRegion) -> float:
+    """Mean diagonal entry of the mass matrix over the prior's region.
+
+    Not at rest: a closed door or a flat latent around the scan would make every scale that depends on it too
+    small.
+    """
+    drawn = region.sample(INERTIA_SAMPLES, torch.Generator().manual_seed(0)).to(embedding.dtype)
+    return float(embedding.jacobian(drawn).square().sum() / (INERTIA_SAMPLES * embedding.dimension))
 
 
 def _angular(frequency: float) -> float:
