@@ -42,7 +42,7 @@ class CompilationSettings:
 
     method: Method = "gauss_newton"
     energy: float = 0.95
-    maximum_dimension: int = 8
+    maximum_dimension: int = 5
     subspace_samples: int = 96
     samples: int = 768
     tangent_samples: int = 8
