@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 
 from neurok_model.geometry import TriangleMesh  # noqa: E402
 from neurok_model.mechanics import Push  # noqa: E402
-from neurok_ros.client import PredictorClient  # noqa: E402
+from neurok_ros.client import NodeUnreachableError, PredictorClient  # noqa: E402
 
 ROWS, COLUMNS = 50, 100
 FRAMES, STEP = 30, 1.0 / 60.0
@@ -81,6 +81,16 @@ def print_table(results: dict[str, dict[str, float]]) -> None:
         )
 
 
+def wait_until_ready(client: PredictorClient, node: subprocess.Popen[bytes]) -> None:
+    """Wait for the node's services, as long as its process lives."""
+    while True:
+        try:
+            return client.wait_until_ready(timeout=1.0)
+        except NodeUnreachableError:
+            if node.poll() is not None:
+                raise SystemExit("the node died; its complaint is above") from None
+
+
 def main() -> None:
     """Start the node, measure, print the table and write the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -91,7 +101,7 @@ def main() -> None:
     node = subprocess.Popen([sys.executable, "-m", "neurok_ros.predictor"], env=environment)
     try:
         with PredictorClient(timeout=300.0) as client:
-            client.wait_until_ready()
+            wait_until_ready(client, node)
             client.set_object(plate())
             results = measure(client, options.repeats)
     finally:

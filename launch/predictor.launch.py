@@ -1,7 +1,9 @@
 """Starts the lifecycle node `predictor` with a parameter file and the shipped Fast DDS profile.
 
-ros2 launch neurok_ros predictor.launch.py
-ros2 launch neurok_ros predictor.launch.py namespace:=arm_1 parameters:=/path/to/mine.yaml log_level:=debug
+Usage::
+
+    ros2 launch neurok_ros predictor.launch.py
+    ros2 launch neurok_ros predictor.launch.py namespace:=arm_1 parameters:=/path/to/mine.yaml log_level:=debug
 """
 
 import os
@@ -31,9 +33,7 @@ def generate_launch_description() -> LaunchDescription:
                 default_value=str(config / "predictor.yaml"),
                 description="Parameter file; see the shipped one for all parameters.",
             ),
-            DeclareLaunchArgument(
-                "log_level", default_value="info", description="debug, info, warn or error."
-            ),
+            DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn or error."),
             *profile,
             LifecycleNode(
                 package="neurok_ros",

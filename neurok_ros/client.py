@@ -1,10 +1,12 @@
 # ruff: noqa: E402
 """A blocking Python client of the node: NumPy in, NumPy out, no futures.
 
-with PredictorClient() as client:
-    client.set_object(TriangleMesh(vertices, triangles))
-    motion = client.predict([Push(point, force, duration=0.1)], horizon=0.5, step=1 / 60)
-    motion.vertices  # [frames, n, 3] in metres
+For example::
+
+    with PredictorClient() as client:
+        client.set_object(TriangleMesh(vertices, triangles))
+        motion = client.predict([Push(point, force, duration=0.1)], horizon=0.5, step=1 / 60)
+        motion.vertices  # [frames, n, 3] in metres
 """
 
 from __future__ import annotations
@@ -346,10 +348,11 @@ class PredictorClient:
 
     def _listen_to_predictions(self) -> None:
         with self._changed:
-            if self._prediction_subscription is None:
-                self._prediction_subscription = self._connection.node.create_subscription(
-                    MeshTrajectory, "prediction", self._prediction_received, NEWEST
-                )
+            if self._prediction_subscription is not None:
+                return
+            self._prediction_subscription = self._connection.node.create_subscription(
+                MeshTrajectory, "prediction", self._prediction_received, NEWEST
+            )
         self._connection.wait_for_publisher(self._prediction_subscription)
 
     def _object_received(self, message: Any) -> None:

@@ -16,6 +16,9 @@ from neurok_ros.results import NodeUnreachableError
 
 ADVICE = "Node and client must share ROS_DOMAIN_ID and the namespace, and see each other on the network."
 
+DISCOVERY_TIME = 0.2
+"""Seconds that the other side is given to discover us, which cannot be observed from here."""
+
 POLL_PERIOD = 0.01
 """Seconds between two looks at the ROS graph."""
 
@@ -106,7 +109,7 @@ class Connection:
         publisher.publish(message)
 
     def wait_for_publisher(self, subscription: Any) -> None:
-        """Wait until a new subscription has found its publisher: the node then knows that somebody listens.
+        """Wait until a new subscription has found its publisher, and the publisher most likely it.
 
         Raises:
             NodeUnreachableError: when there is none in time.

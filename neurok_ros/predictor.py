@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -60,6 +61,9 @@ def run(arguments: Sequence[str] | None = None, **node_arguments: Any) -> int:
         node.release()
         executor.shutdown(timeout_sec=5.0)
         rclpy.try_shutdown()
+        # Launch passes a Control-C on that the terminal has delivered already; the second one must not
+        # interrupt the interpreter's own clean-up.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     return 0
 
 

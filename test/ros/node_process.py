@@ -8,12 +8,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from neurok_ros.client import PredictorClient
+from neurok_ros.client import NodeUnreachableError, PredictorClient
 from neurok_ros.connection import Connection
 
 ROOT = Path(__file__).parents[2]
@@ -67,13 +68,25 @@ class NodeProcess:
         if self._namespace is None:
             return self
         try:
-            with PredictorClient(self._namespace, timeout=90.0) as client:
-                client.wait_until_ready()
+            self._wait_until_ready(self._namespace)
         except Exception:
             self.process.kill()
             print(self.log)
             raise
         return self
+
+    def _wait_until_ready(self, namespace: str, timeout: float = 90.0) -> None:
+        deadline = time.monotonic() + timeout
+        with PredictorClient(namespace) as client:
+            while True:
+                try:
+                    client.wait_until_ready(timeout=1.0)
+                except NodeUnreachableError:
+                    assert self.process.poll() is None, "the node died"
+                    if time.monotonic() > deadline:
+                        raise
+                else:
+                    return
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
