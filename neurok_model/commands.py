@@ -113,6 +113,7 @@ class Reconstruction:
         result = evaluate_reconstruction(self.configuration, console)
         columns = {"error": ".4f", "no_motion": ".4f"}
         console.print(_table(result, columns, "mean distance, longest side of the scan = 1"))
+        console.print(f"squared motion explained: {result['overall']['explained']:.1%}")
         _write_json(self.json, result)
 
 

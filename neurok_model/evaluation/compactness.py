@@ -59,7 +59,7 @@ def evaluate_compactness(configuration: CompactnessEvaluation, console: Console)
                 continue
             frames = instance.pose(instance.sample_states(generator, 1))
             model = predictor.encode(TriangleMesh(frames.vertices[0], instance.triangles))
-            compiled = model.system.embedding
+            compiled = model.surface.embedding
             assert isinstance(compiled, CompiledMap)
             directions = compiled.subspace.directions_for(SHARE)
             rows.setdefault(family, []).append(

@@ -41,7 +41,7 @@ def evaluate_reconstruction(configuration: ReconstructionEvaluation, console: Co
 
     Returns:
         ``overall`` and ``families``, each holding ``error`` and ``no_motion`` (mean distance, longest side of
-        the scan = 1), and ``settings``.
+        the scan = 1); ``overall.explained``, the share of the squared motion that is reconstructed; ``settings``.
     """
     path = configuration.checkpoint or packaged_checkpoint()
     device = choose_device(configuration.device)
@@ -57,7 +57,7 @@ def evaluate_reconstruction(configuration: ReconstructionEvaluation, console: Co
         if f"error/{name}" in flat
     }
     return {
-        "overall": {"error": flat["error"], "no_motion": flat["no_motion"]},
+        "overall": {name: flat[name] for name in ("error", "no_motion", "explained")},
         "families": families,
         "settings": {
             "checkpoint": path.name,
