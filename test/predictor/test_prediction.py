@@ -36,10 +36,11 @@ def test_a_push_on_the_lid_moves_the_lid_along_the_push(model):
         prediction = model.predict([push(model, force)], horizon=HORIZON, step=STEP)
         motion = prediction.vertices()[-1] - model.rest_vertices
         edge = np.argmax(model.rest_vertices[:, 2])
-        floor = model.rest_vertices[:, 2] < np.quantile(model.rest_vertices[:, 2], 0.1)
+        lowest = model.rest_vertices[:, 2] < np.quantile(model.rest_vertices[:, 2], 0.1)
+        base_motion = np.median(np.linalg.norm(motion[lowest], axis=1))
         assert prediction.outcome in (Outcome.OK, Outcome.PRIOR_EDGE)
         assert np.sign(motion[edge, 0]) == np.sign(force)
-        assert np.linalg.norm(motion[edge]) > 5.0 * np.linalg.norm(motion[floor], axis=1).mean()
+        assert np.linalg.norm(motion[edge]) > 5.0 * base_motion
         assert prediction.energy_drift < 0.05
 
 
