@@ -116,8 +116,8 @@ def test_a_tiny_network_learns_the_laptop(tmp_path):
     configuration = replace(
         CONFIGURATION,
         output=tmp_path,
-        steps=350,
-        evaluate_every=350,
+        steps=250,
+        evaluate_every=250,
         learning_rate=3e-3,
         evaluation_batches=8,
         pairs=replace(PAIRS, families=("laptop",), objects=8),
@@ -125,4 +125,4 @@ def test_a_tiny_network_learns_the_laptop(tmp_path):
         schedule=ScheduleConfiguration(warm_up_steps=20, free_until=1.0),
     )
     _, description = load_checkpoint(train(configuration, QUIET))
-    assert description["training"]["held_out"]["explained"] > 0.5
+    assert description["training"]["held_out"]["explained"] > 0.2
