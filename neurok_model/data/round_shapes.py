@@ -136,10 +136,7 @@ def sweep(
         flatten: the second radius as a share of the first.
     """
     points = np.asarray(path, dtype=np.float64)
-    if closed:
-        tangents = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
-    else:
-        tangents = np.gradient(points, axis=0)
+    tangents = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0) if closed else np.gradient(points, axis=0)
     tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
     first = np.empty_like(points)
     carried = frame_along(tangents[0])[:, 0]
