@@ -2,6 +2,7 @@
 contacts.
 """
 
+from neurok_model.mechanics import fast_path
 from neurok_model.mechanics.actions import Actions, Grasps, PointLoads, PointModes, gather_actions
 from neurok_model.mechanics.configuration import MechanicsConfiguration, build_system
 from neurok_model.mechanics.contact_fit import (
@@ -77,6 +78,7 @@ __all__ = [
     "build_system",
     "contact_points",
     "contact_residual",
+    "fast_path",
     "gather_actions",
     "impose_velocity",
     "rollout",

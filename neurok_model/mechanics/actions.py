@@ -109,6 +109,12 @@ class Actions:
         share = torch.where(share > SLIVER, share, 0.0)
         return (self.pushes.embedded * share[..., None]).sum(1) if bool((share > 0).any()) else None
 
+    def to(self, reference: Tensor) -> Actions:
+        """The same contacts in the dtype and on the device of ``reference``."""
+        return Actions(
+            self.count, _to(self.impulses, reference), _to(self.pushes, reference), _to(self.grasps, reference)
+        )
+
     def select(self, index: Int[Tensor, " n"]) -> Actions:
         """The contacts of some of the candidates."""
         return Actions(
@@ -148,6 +154,12 @@ def _select(group: Group | None, index: Int[Tensor, " n"]) -> Group | None:
     if group is None:
         return None
     return type(group)(*(getattr(group, item.name)[index] for item in fields(group)))
+
+
+def _to(group: Group | None, reference: Tensor) -> Group | None:
+    if group is None:
+        return None
+    return type(group)(*(getattr(group, item.name).to(reference) for item in fields(group)))
 
 
 class _Placed:

@@ -18,7 +18,7 @@ from neurok_model.mechanics.trajectory import Trajectories
 
 
 @dataclass
-class _Progress:
+class Progress:
     """What changes while a rollout runs; every tensor's first dimension is the candidate's."""
 
     point: PhasePoint
@@ -50,11 +50,8 @@ def integrate(
         step: recorded step [s].
         cancelled: asked before every recorded step; true stops all candidates where they are.
     """
-    point = system.at(state)
-    nothing = torch.zeros_like(state.q[:, 0])
-    progress = _Progress(point, point.y, nothing, nothing, torch.ones_like(nothing, dtype=torch.bool), nothing.bool())
     duration = step / substeps
-    _touch(system, progress, actions, 0.0, duration)
+    progress = set_out(system, state, actions, duration)
     records = [_record(system, progress)]
     stopped = False
     for index in range(steps):
@@ -62,19 +59,29 @@ def integrate(
         if not stopped:
             for part in range(substeps):
                 number = index * substeps + part
-                begin, end = number * duration, (number + 1) * duration
+                now, then = number * duration, (number + 1) * duration
                 if number > 0:
-                    _touch(system, progress, actions, begin, end)
-                _advance(system, progress, actions, integrator, begin, end)
+                    _touch(system, progress, actions, now, then)
+                _advance(system, progress, actions, integrator, now, then)
             _check_region(system, progress)
         records.append(_record(system, progress))
     series = {name: torch.stack([record[name] for record in records], dim=1) for name in records[0]}
     return Trajectories(**series, outcome=_outcome(progress, stopped))
 
 
+def set_out(system: LagrangianSystem, state: State, actions: Actions, duration: float) -> Progress:
+    """The candidates at time zero, after the contacts that begin within the first integration step."""
+    point = system.at(state)
+    nothing = torch.zeros_like(state.q[:, 0])
+    moving = torch.ones_like(nothing, dtype=torch.bool)
+    progress = Progress(point, point.y, nothing, nothing, moving, ~moving)
+    _touch(system, progress, actions, 0.0, duration)
+    return progress
+
+
 def _advance(
     system: LagrangianSystem,
-    progress: _Progress,
+    progress: Progress,
     actions: Actions,
     integrator: Integrator,
     begin: float,
@@ -93,7 +100,7 @@ def _advance(
     _hold(system, progress, actions.grasps, None, end, 0.0)
 
 
-def _touch(system: LagrangianSystem, progress: _Progress, actions: Actions, begin: float, end: float) -> None:
+def _touch(system: LagrangianSystem, progress: Progress, actions: Actions, begin: float, end: float) -> None:
     """Contacts that begin in [begin, end): impulses, then the velocity that a new grasp sets at once."""
     impulse = actions.impulse_between(begin, end)
     if impulse is not None:
@@ -107,7 +114,7 @@ def _touch(system: LagrangianSystem, progress: _Progress, actions: Actions, begi
 
 def _hold(
     system: LagrangianSystem,
-    progress: _Progress,
+    progress: Progress,
     grasps: Grasps | None,
     force: Float[Tensor, "K r"] | None,
     time: float,
@@ -135,7 +142,7 @@ def _hold(
     _accept(progress, VelocityChange(point.with_velocity(point.qdot + change), work))
 
 
-def _accept(progress: _Progress, change: VelocityChange) -> None:
+def _accept(progress: Progress, change: VelocityChange) -> None:
     """Take over a change of velocity where it is finite."""
     finite = change.point.qdot.isfinite().all(-1) & change.work.isfinite()
     progress.moving = progress.moving & finite
@@ -143,7 +150,7 @@ def _accept(progress: _Progress, change: VelocityChange) -> None:
     progress.work = torch.where(progress.moving, progress.work + change.work, progress.work)
 
 
-def _check_region(system: LagrangianSystem, progress: _Progress) -> None:
+def _check_region(system: LagrangianSystem, progress: Progress) -> None:
     """Notice candidates at the prior's edge, and stop those far beyond it."""
     if system.region is None:
         return
@@ -152,7 +159,7 @@ def _check_region(system: LagrangianSystem, progress: _Progress) -> None:
     progress.moving = progress.moving & (distance <= system.trust_factor * system.region.radius)
 
 
-def _record(system: LagrangianSystem, progress: _Progress) -> dict[str, Tensor]:
+def _record(system: LagrangianSystem, progress: Progress) -> dict[str, Tensor]:
     """The fields of ``Trajectories`` at this moment, except for the outcome."""
     point = progress.point
     return {
@@ -165,7 +172,7 @@ def _record(system: LagrangianSystem, progress: _Progress) -> dict[str, Tensor]:
     }
 
 
-def _outcome(progress: _Progress, stopped: bool) -> Int[Tensor, " K"]:
+def _outcome(progress: Progress, stopped: bool) -> Int[Tensor, " K"]:
     outcome = torch.where(progress.at_edge, int(Outcome.PRIOR_EDGE), int(Outcome.OK))
     if stopped:
         outcome = torch.full_like(outcome, int(Outcome.CANCELLED))

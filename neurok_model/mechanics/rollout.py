@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from neurok_model.errors import ErrorCode, NeurokError
-from neurok_model.mechanics import reference
+from neurok_model.mechanics import fast_path, reference
 from neurok_model.mechanics.actions import Actions
 from neurok_model.mechanics.contact_fit import contact_residual
 from neurok_model.mechanics.integrators import Integrator, Variational
@@ -26,6 +27,9 @@ vibration within 2 % (its relative oscillation is a quarter of the square).
 
 REFINEMENT = 4
 """Factor by which the steps of a candidate that went wrong are shortened."""
+
+
+Backend = Literal["auto", "reference"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class RolloutSettings:
     drift_tolerance: float = 0.02
     maximum_refinements: int = 2
     maximum_substeps: int = 128
+    backend: Backend = "auto"
 
 
 def rollout(
@@ -82,11 +87,15 @@ def rollout(
     settings = settings or RolloutSettings()
     steps = step_count(horizon, step)
     start = _checked_state(system, state, actions.count)
+    actions = actions.to(start.q)
     substeps = initial_substeps(system, step, settings)
     residual = contact_residual(system, system.at(start), actions)
 
+    fast = settings.backend == "auto" and fast_path.supports(system, start, actions, settings.integrator)
+    integrate = fast_path.integrate if fast else reference.integrate
+
     def run(index: Int[Tensor, " n"] | None, parts: int) -> Trajectories:
-        return reference.integrate(
+        return integrate(
             system,
             start if index is None else State(start.q[index], start.qdot[index]),
             actions if index is None else actions.select(index),

@@ -64,9 +64,9 @@ class PhasePoint:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LagrangianSystem:
-    """One object's mechanics in reduced coordinates.
+    """One object's mechanics in reduced coordinates; two systems are equal only where they are the same.
 
     Attributes:
         embedding: y(q).

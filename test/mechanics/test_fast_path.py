@@ -1,0 +1,167 @@
+"""The rollout in machine code against the plain one, which is the source of truth."""
+
+import pytest
+import torch
+
+from neurok_model.mechanics import (
+    Actions,
+    CoordinatePotential,
+    Grasps,
+    LagrangianSystem,
+    MechanicsConfiguration,
+    Outcome,
+    PointLoads,
+    Rollout,
+    RolloutSettings,
+    RungeKutta4,
+    State,
+    Variational,
+    Viscous,
+    build_system,
+    fast_path,
+    rollout,
+)
+from neurok_model.reduction import PriorRegion, SmoothMap
+
+pytest.importorskip("numba")
+
+STEP = 1.0 / 60.0
+
+
+def _normal(*shape: int, seed: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def _system(k: int = 4, h: int = 21, r: int = 7, **changes: float) -> LagrangianSystem:
+    form = SmoothMap(
+        0.3 * _normal(h, k, seed=1), _normal(h, seed=2), 0.05 * _normal(r, h, seed=3), 0.05 * _normal(r, k, seed=4)
+    )
+    region = PriorRegion(0.3 * torch.ones(k).double(), torch.eye(k).double(), 2.5)
+    terms = {"elastic_frequency": 0.7, "damping_rate": 0.4, "wall_frequency": 1.0} | changes
+    return build_system(form, 0.1 * _normal(3, r, seed=5), region, MechanicsConfiguration(**terms))
+
+
+def _loads(count: int, r: int, size: float, start: float, duration: float, seed: int) -> PointLoads:
+    begin = torch.full((count, 2), start, dtype=torch.float64)
+    begin[:, 1] += 0.03
+    return PointLoads(
+        0.3 * _normal(count, 2, 3, r, seed=seed), size * _normal(count, 2, 3, seed=seed + 1), begin, begin + duration
+    )
+
+
+def _both(system: LagrangianSystem, state: State, actions: Actions, horizon: float = 0.3) -> tuple[Rollout, Rollout]:
+    assert fast_path.supports(system, state, actions, Variational())
+    plain = RolloutSettings(backend="reference", maximum_refinements=1)
+    quick = RolloutSettings(maximum_refinements=1)
+    return (
+        rollout(system, state, actions, horizon, STEP, settings=quick),
+        rollout(system, state, actions, horizon, STEP, settings=plain),
+    )
+
+
+def _assert_equal(ours: Rollout, reference: Rollout) -> None:
+    assert ours.outcomes == reference.outcomes
+    assert torch.equal(ours.substeps, reference.substeps)
+    for name in ("q", "qdot", "kinetic_energy", "potential_energy", "work", "dissipated"):
+        torch.testing.assert_close(
+            getattr(ours, name), getattr(reference, name), rtol=1e-7, atol=1e-9, msg=lambda text: f"{name}: {text}"
+        )
+
+
+def _still(k: int) -> State:
+    return State(torch.zeros(k).double(), torch.zeros(k).double())
+
+
+@pytest.mark.parametrize(("k", "h", "r"), [(1, 3, 2), (4, 21, 7), (6, 64, 16)])
+def test_machine_code_equals_the_reference(k: int, h: int, r: int) -> None:
+    """Protects the one source of truth: every term, pushes and impulses at once, for odd and even sizes."""
+    system = _system(k, h, r)
+    actions = Actions(5, impulses=_loads(5, r, 0.02, 0.05, 0.0, seed=6), pushes=_loads(5, r, 0.4, 0.0, 0.1, seed=8))
+    ours, reference = _both(system, _still(k), actions)
+    assert reference.kinetic_energy.amax() > 1e-3
+    _assert_equal(ours, reference)
+
+
+def test_viscous_damping_and_no_region() -> None:
+    """Protects the branches that the standard terms do not use."""
+    standard = _system()
+    system = LagrangianSystem(
+        standard.embedding,
+        standard.potentials,
+        (*standard.damping, Viscous(0.01 * torch.eye(4).double() + 0.005)),
+        standard.latent_mass,
+    )
+    actions = Actions(2, pushes=_loads(2, 7, 0.4, 0.0, 0.1, seed=8))
+    _assert_equal(*_both(system, _still(4), actions))
+
+
+def test_walls_edges_and_divergence_agree() -> None:
+    """Protects outcomes: fast candidates reach the walls, or leave altogether where there are none."""
+    start = State(torch.zeros(3, 4).double(), torch.tensor([[0.1], [5.0], [40.0]]).double() * torch.ones(4).double())
+    ours, reference = _both(_system(), start, Actions(3))
+    assert ours.outcomes[:2] == [Outcome.OK, Outcome.PRIOR_EDGE]
+    _assert_equal(ours, reference)
+    ours, reference = _both(_system(wall_frequency=0.0), start, Actions(3))
+    assert ours.outcomes[2] == Outcome.DIVERGED
+    _assert_equal(ours, reference)
+    assert ours.q.isfinite().all()
+
+
+def test_initial_grasps_agree() -> None:
+    """Protects imposed velocities, which are fitted before the machine code takes over."""
+    metric = _normal(2, 1, 7, 7, seed=11)
+    nothing = torch.zeros(2, 1).double()
+    grasps = Grasps(
+        metric @ metric.mT, _normal(2, 1, 7, seed=12), torch.zeros_like(metric), nothing + 9.0, nothing, nothing
+    )
+    actions = Actions(2, impulses=_loads(2, 7, 0.02, 0.0, 0.0, seed=6), grasps=grasps)
+    ours, reference = _both(_system(), _still(4), actions, 0.1)
+    assert ours.work[0, 0] != 0.0
+    _assert_equal(ours, reference)
+
+
+def test_batch_equals_single_runs_to_the_last_bit() -> None:
+    """Protects independence: a candidate's numbers do not depend on its neighbours, nor on threads."""
+    system = _system()
+    actions = Actions(40, pushes=_loads(40, 7, 0.4, 0.0, 0.1, seed=8))
+    together = rollout(system, _still(4), actions, 0.2, STEP)
+    alone = rollout(system, _still(4), actions.select(torch.tensor([33])), 0.2, STEP)
+    assert torch.equal(together.q[33], alone.q[0])
+
+
+def test_cancelled_before_and_during() -> None:
+    """Protects long actions: the machine code stops between blocks of steps and fills the rest."""
+    system = _system()
+    actions = Actions(1, pushes=_loads(1, 7, 0.4, 0.0, 0.1, seed=8))
+    result = rollout(system, _still(4), actions, 1.0, STEP, cancelled=lambda: True)
+    assert result.outcomes == [Outcome.CANCELLED]
+    assert (result.q == 0.0).all()
+    answers = iter([False, True])
+    result = rollout(system, _still(4), actions, 1.0, STEP, cancelled=lambda: next(answers, True))
+    done = fast_path.CANCEL_EVERY
+    assert result.outcomes == [Outcome.CANCELLED]
+    assert not torch.equal(result.q[0, done], result.q[0, done - 1])
+    assert (result.q[0, done:] == result.q[0, done]).all()
+
+
+class _Foreign(CoordinatePotential):
+    """A user's own term."""
+
+    name = "foreign"
+
+    def value(self, q: torch.Tensor) -> torch.Tensor:
+        return q.square().sum(-1)
+
+    def gradient(self, q: torch.Tensor) -> torch.Tensor:
+        return 2.0 * q
+
+
+def test_what_is_not_supported_goes_to_the_reference() -> None:
+    """Protects generality: foreign terms, other methods and gradients never reach the machine code."""
+    system, state, nothing = _system(), _still(4), Actions(1)
+    foreign = LagrangianSystem(system.embedding, (_Foreign(),), (), system.latent_mass)
+    assert not fast_path.supports(foreign, state, nothing, Variational())
+    assert not fast_path.supports(system, state, nothing, RungeKutta4())
+    wanted = State(state.q.clone().requires_grad_(), state.qdot)
+    assert not fast_path.supports(system, wanted, nothing, Variational())
+    assert rollout(foreign, state, nothing, 0.05, STEP).outcomes == [Outcome.OK]
