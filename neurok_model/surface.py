@@ -44,8 +44,10 @@ class ReducedSurface:
         self._point_modes = point_modes
         self._make_vertex_modes = vertex_modes
         self._vertex_modes: Tensor | None = None
-        spacing = float(np.median(cKDTree(scan.samples.points).query(scan.samples.points, k=2)[0][:, 1]))
-        self.contact_reach = contact_tolerance * scan.normalisation.scale + spacing
+        # Distances are taken to the surface points, so what lies between them must count as surface too.
+        used = scan.vertices[np.unique(scan.triangles)] if len(scan.triangles) else scan.vertices
+        covering = float(cKDTree(scan.samples.points).query(used)[0].max())
+        self.contact_reach = contact_tolerance * scan.normalisation.scale + covering
 
     def embedding_coordinates(self, q: Float[np.ndarray, "*b k"]) -> Float[Tensor, "*b r"]:
         """y(q) for reduced coordinates given as NumPy arrays."""
