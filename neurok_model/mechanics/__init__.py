@@ -2,7 +2,6 @@
 contacts.
 """
 
-from neurok_model.mechanics import fast_path
 from neurok_model.mechanics.actions import Actions, Grasps, PointLoads, PointModes, gather_actions
 from neurok_model.mechanics.configuration import MechanicsConfiguration, build_system
 from neurok_model.mechanics.contact_fit import (
@@ -13,6 +12,7 @@ from neurok_model.mechanics.contact_fit import (
 )
 from neurok_model.mechanics.contacts import Contact, ImposedVelocity, Impulse, Push, contact_points
 from neurok_model.mechanics.damping import Damping, MassProportional, Viscous
+from neurok_model.mechanics.fast_path import prepare
 from neurok_model.mechanics.integrators import (
     INTEGRATORS,
     DormandPrince5,
@@ -78,9 +78,9 @@ __all__ = [
     "build_system",
     "contact_points",
     "contact_residual",
-    "fast_path",
     "gather_actions",
     "impose_velocity",
+    "prepare",
     "rollout",
     "step_count",
 ]

@@ -7,15 +7,18 @@ initial velocity.
 
 from __future__ import annotations
 
-import importlib.util
+import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from neurok_model.mechanics import reference
 from neurok_model.mechanics.actions import NEVER, Actions
@@ -33,9 +36,6 @@ from neurok_model.mechanics.outcome import Outcome
 from neurok_model.mechanics.system import LagrangianSystem, State
 from neurok_model.mechanics.trajectory import Trajectories
 from neurok_model.reduction.smooth_map import SmoothMap
-
-if TYPE_CHECKING:
-    from neurok_model.mechanics.kernel_rollout import Progress, Records
 
 CANCEL_EVERY = 16
 """Recorded steps between two questions whether to cancel."""
@@ -55,8 +55,32 @@ def supports(system: LagrangianSystem, state: State, actions: Actions, integrato
         and all(type(term) in SUPPORTED_DAMPING for term in system.damping)
         and _only_initial(actions)
         and not _wants_gradient(state, actions)
-        and importlib.util.find_spec("numba") is not None
+        and available()
     )
+
+
+@cache
+def available() -> bool:
+    """Whether numba can be loaded; a warning says why where it cannot."""
+    try:
+        from neurok_model.mechanics import kernel_rollout  # noqa: F401
+    except ImportError as error:
+        warnings.warn(f"rollouts are slow because numba cannot be loaded: {error}", RuntimeWarning, stacklevel=2)
+        return False
+    return True
+
+
+def prepare() -> float:
+    """Compile the machine code, or load it from the cache beside this file; returns the seconds that it took.
+
+    The first rollout does it otherwise: some ten seconds once per machine, then under one second per process.
+    """
+    begin = time.perf_counter()
+    if available():
+        nothing = torch.zeros(1, 1, dtype=torch.float64)
+        system = LagrangianSystem(SmoothMap(nothing, nothing[0], nothing, nothing + 1.0))
+        integrate(system, State(nothing, nothing), Actions(1), steps=1, step=1e-3, substeps=1, integrator=Variational())
+    return time.perf_counter() - begin
 
 
 def integrate(
@@ -74,30 +98,40 @@ def integrate(
     steps.
     """
     from neurok_model.mechanics.kernel import make_scratch
-    from neurok_model.mechanics.kernel_rollout import Progress, Records, roll
+    from neurok_model.mechanics.kernel_rollout import roll
 
     assert isinstance(integrator, Variational)
     count, k = state.q.shape
-    width = system.embedding.embedding_dimension
-    impulses, pushes = load_arrays(actions.impulses, count, width), load_arrays(actions.pushes, count, width)
-    work = np.zeros(count)
-    if actions.grasps is not None:
-        begun = reference.set_out(system, state, actions, step / substeps)
-        state, work = State(state.q, begun.point.qdot), begun.work.numpy().copy()
-        past = impulses.start < step / substeps
-        impulses = impulses._replace(start=np.where(past, NEVER, impulses.start))
-    progress = Progress(
-        state.q.numpy().copy(), state.qdot.numpy().copy(), work, np.zeros(count), np.zeros(count, np.int64)
-    )
-    paths = [np.empty((count, steps + 1, k)) for _ in range(2)]
-    records = Records(*paths, *(np.empty((count, steps + 1)) for _ in range(4)))
+    width, duration = system.embedding.embedding_dimension, step / substeps
     form, terms = _arrays(system)
-    numbers = (substeps, step / substeps, integrator.iterations, integrator.tolerance)
+    impulses, pushes = load_arrays(actions.impulses, count, width), load_arrays(actions.pushes, count, width)
+    states, outcome = np.zeros((count, 2 * k + 2)), np.zeros(count, np.int64)
+    states[:, :k], states[:, k : 2 * k] = state.q.numpy(), state.qdot.numpy()
+    if actions.grasps is not None:
+        begun = reference.set_out(system, state, actions, duration)
+        states[:, k : 2 * k], states[:, 2 * k] = begun.point.qdot.numpy(), begun.work.numpy()
+        past = impulses.times[..., :1] < duration
+        impulses = impulses._replace(times=np.where(past, NEVER, impulses.times))
+    series = np.empty((count, steps + 1, 2 * k + 4))
 
     def advance(first: int, last: int) -> None:
         def some(candidates: tuple[int, int]) -> None:
-            scratch = make_scratch(k, len(form.bias), width)
-            roll(form, terms, impulses, pushes, candidates, first, last, *numbers, progress, records, scratch)
+            roll(
+                form,
+                terms,
+                impulses,
+                pushes,
+                candidates,
+                (first, last),
+                substeps,
+                duration,
+                integrator.iterations,
+                integrator.tolerance,
+                states,
+                outcome,
+                series,
+                make_scratch(k, len(form.bias), width),
+            )
 
         _in_parallel(some, count)
 
@@ -106,20 +140,28 @@ def integrate(
         if cancelled is not None and cancelled():
             if done == 0:
                 advance(0, 0)
-            _stay(progress, records, done)
+            series[:, done + 1 :] = series[:, done : done + 1]
+            outcome[outcome != int(Outcome.DIVERGED)] = int(Outcome.CANCELLED)
             break
         last = steps if cancelled is None else min(done + CANCEL_EVERY, steps)
         advance(done, last)
         done = last
-    series = {name: torch.from_numpy(getattr(records, name)) for name in Records._fields}
-    return Trajectories(**series, outcome=torch.from_numpy(progress.outcome))
+    return _trajectories(torch.from_numpy(series), torch.from_numpy(outcome))
 
 
-def _stay(progress: Progress, records: Records, done: int) -> None:
-    """Fill what is left of the records with the last one, and say that the candidates were cancelled."""
-    for series in records:
-        series[:, done + 1 :] = series[:, done : done + 1]
-    progress.outcome[progress.outcome != int(Outcome.DIVERGED)] = int(Outcome.CANCELLED)
+def _trajectories(series: Float[Tensor, "K times n"], outcome: Int[Tensor, " K"]) -> Trajectories:
+    """The kernel's series as named ones."""
+    k = (series.shape[-1] - 4) // 2
+    work, dissipated, kinetic_energy, potential_energy = series[..., 2 * k :].unbind(-1)
+    return Trajectories(
+        q=series[..., :k].contiguous(),
+        qdot=series[..., k : 2 * k].contiguous(),
+        kinetic_energy=kinetic_energy,
+        potential_energy=potential_energy,
+        work=work,
+        dissipated=dissipated,
+        outcome=outcome,
+    )
 
 
 def _in_parallel(work: Callable[[tuple[int, int]], None], count: int) -> None:

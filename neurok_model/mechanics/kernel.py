@@ -31,55 +31,47 @@ CLOSE_ENOUGH = 1e-20
 ROUNDING = (100.0 * 2.220446049250313e-16) ** 2
 """Squared residual, per unit of the mass matrix's trace, that rounding alone may leave."""
 
+Q, QDOT, Q_NEXT, MOMENTUM, WANTED, CHANGE, RESIDUAL, CORRECTION = range(8)
+"""Rows of ``Scratch.vectors``."""
+
+Y, Y_NEXT, MOVED, EXTERNAL, FORCE = range(5)
+"""Rows of ``Scratch.wide``."""
+
+MASS, FACTOR, DAMPED = range(3)
+"""Matrices of ``Scratch.matrices``."""
+
 
 class Scratch(NamedTuple):
-    """Working memory of one candidate."""
+    """Working memory of one candidate; few arrays, because every one of them lengthens the compilation."""
 
-    hidden: np.ndarray
-    slopes: np.ndarray
-    bits: np.ndarray
-    y: np.ndarray
-    y_next: np.ndarray
-    moved: np.ndarray
-    external: np.ndarray
-    force: np.ndarray
+    vectors: np.ndarray
+    """[8, k]: configuration, velocity, next configuration, momentum, and the unknowns of the step's
+    equation.
+    """
+    wide: np.ndarray
+    """[5, r]: y here and at the next configuration, their difference, external force, total force on y."""
+    matrices: np.ndarray
+    """[3, k, k]: mass matrix, its Cholesky factor, and the one of the damped step."""
     jacobian: np.ndarray
-    mass: np.ndarray
-    factor: np.ndarray
-    damped: np.ndarray
-    q: np.ndarray
-    qdot: np.ndarray
-    q_next: np.ndarray
-    momentum: np.ndarray
-    wanted: np.ndarray
-    change: np.ndarray
-    residual: np.ndarray
-    correction: np.ndarray
+    """[k, r], transposed."""
+    hidden: np.ndarray
+    """[h]."""
+    slopes: np.ndarray
+    """[k, h]."""
+    bits: np.ndarray
+    """[h], 64-bit integers."""
 
 
 def make_scratch(k: int, h: int, r: int) -> Scratch:
     """Allocate the working memory."""
     return Scratch(
+        np.zeros((8, k)),
+        np.zeros((5, r)),
+        np.zeros((3, k, k)),
+        np.zeros((k, r)),
         np.zeros(h),
         np.zeros((k, h)),
         np.zeros(h, np.int64),
-        np.zeros(r),
-        np.zeros(r),
-        np.zeros(r),
-        np.zeros(r),
-        np.zeros(r),
-        np.zeros((k, r)),
-        np.zeros((k, k)),
-        np.zeros((k, k)),
-        np.zeros((k, k)),
-        np.zeros(k),
-        np.zeros(k),
-        np.zeros(k),
-        np.zeros(k),
-        np.zeros(k),
-        np.zeros(k),
-        np.zeros(k),
-        np.zeros(k),
     )
 
 
@@ -94,7 +86,7 @@ def wall_depth(terms, wall, q):
             row += terms.wall_precision[wall, i, j] * (q[j] - terms.wall_mean[wall, j])
         squared += row * (q[i] - terms.wall_mean[wall, i])
     distance = math.sqrt(max(squared, 0.0))
-    return distance, max(0.0, distance - terms.wall_radius[wall]) / terms.wall_width[wall]
+    return distance, max(0.0, distance - terms.walls[wall, 2]) / terms.walls[wall, 1]
 
 
 @machine_code
@@ -103,113 +95,99 @@ def potential_energy(terms, q, y):
     """V [J]."""
     total = terms.constant + 0.5 * terms.stiffness * dot(y, y) - dot(terms.load, y) - dot(terms.slope, q)
     total += 0.5 * quadratic_form(terms.quadratic, q)
-    for wall in range(terms.wall_energy.size):
+    for wall in range(terms.walls.shape[0]):
         _, depth = wall_depth(terms, wall, q)
-        total += terms.wall_energy[wall] * depth**3
+        total += terms.walls[wall, 0] * depth**3
     return total
 
 
 @machine_code
 @no_type_check
-def add_kick(terms, duration, q, scratch):
+def add_kick(terms, duration, scratch):
     """Add to the momentum half a step's impulse of the potentials and the external force."""
     half = 0.5 * duration
-    force = scratch.force
+    q, momentum, force = scratch.vectors[Q], scratch.vectors[MOMENTUM], scratch.wide[FORCE]
     for a in range(force.size):
-        force[a] = terms.load[a] - terms.stiffness * scratch.y[a] + scratch.external[a]
+        force[a] = terms.load[a] - terms.stiffness * scratch.wide[Y, a] + scratch.wide[EXTERNAL, a]
     for i in range(q.size):
         total = terms.slope[i]
         for j in range(q.size):
             total -= terms.quadratic[i, j] * q[j]
         for a in range(force.size):
             total += scratch.jacobian[i, a] * force[a]
-        scratch.momentum[i] += half * total
-    for wall in range(terms.wall_energy.size):
+        momentum[i] += half * total
+    for wall in range(terms.walls.shape[0]):
         distance, depth = wall_depth(terms, wall, q)
         if depth > 0.0:
-            slope = 3.0 * terms.wall_energy[wall] / terms.wall_width[wall] * depth * depth / distance
+            slope = 3.0 * terms.walls[wall, 0] / terms.walls[wall, 1] * depth * depth / distance
             for i in range(q.size):
                 direction = 0.0
                 for j in range(q.size):
                     direction += terms.wall_precision[wall, i, j] * (q[j] - terms.wall_mean[wall, j])
-                scratch.momentum[i] -= half * slope * direction
+                momentum[i] -= half * slope * direction
 
 
 @machine_code
 @no_type_check
 def damp(terms, duration, scratch):
-    """Damping alone for ``duration`` by the midpoint rule; changes ``qdot``, returns the lost energy [J]."""
-    k = scratch.qdot.size
-    viscous = False
-    for i in range(k):
-        for j in range(k):
-            viscous = viscous or terms.viscous[i, j] != 0.0
-    if not viscous:
+    """Damping alone for ``duration`` by the midpoint rule; changes the velocity, returns the lost energy
+    [J].
+    """
+    mass, qdot = scratch.matrices[MASS], scratch.vectors[QDOT]
+    k = qdot.size
+    if not terms.has_viscous:
         share = 0.5 * duration * terms.damping_rate
         for i in range(k):
-            scratch.qdot[i] /= 1.0 + share
-        lost = duration * terms.damping_rate * quadratic_form(scratch.mass, scratch.qdot)
+            qdot[i] /= 1.0 + share
+        lost = duration * terms.damping_rate * quadratic_form(mass, qdot)
         for i in range(k):
-            scratch.qdot[i] *= 1.0 - share
+            qdot[i] *= 1.0 - share
         return lost
+    damped, impulse, change = scratch.matrices[DAMPED], scratch.vectors[RESIDUAL], scratch.vectors[CORRECTION]
     for i in range(k):
+        impulse[i] = 0.0
         for j in range(k):
-            scratch.damped[i, j] = terms.damping_rate * scratch.mass[i, j] + terms.viscous[i, j]
-    multiply(scratch.damped, scratch.qdot, scratch.residual)
+            resistance = terms.damping_rate * mass[i, j] + terms.viscous[i, j]
+            impulse[i] -= duration * resistance * qdot[j]
+            damped[i, j] = mass[i, j] + 0.5 * duration * resistance
+    cholesky(damped)
+    cholesky_solve(damped, impulse, change)
     for i in range(k):
-        scratch.residual[i] *= -duration
-        for j in range(k):
-            scratch.damped[i, j] = scratch.mass[i, j] + 0.5 * duration * scratch.damped[i, j]
-    cholesky(scratch.damped)
-    cholesky_solve(scratch.damped, scratch.residual, scratch.correction)
+        qdot[i] += 0.5 * change[i]
+    lost = terms.damping_rate * quadratic_form(mass, qdot) + quadratic_form(terms.viscous, qdot)
     for i in range(k):
-        scratch.qdot[i] += 0.5 * scratch.correction[i]
-    lost = terms.damping_rate * quadratic_form(scratch.mass, scratch.qdot)
-    lost += quadratic_form(terms.viscous, scratch.qdot)
-    for i in range(k):
-        scratch.qdot[i] += 0.5 * scratch.correction[i]
+        qdot[i] += 0.5 * change[i]
     return duration * lost
 
 
 @machine_code
 @no_type_check
-def momentum_residual(terms, scratch):
-    """What the displacement lacks of the wanted momentum; sets ``residual`` and the ``correction`` it calls
-    for.
-    """
-    for a in range(scratch.y.size):
-        scratch.moved[a] = scratch.y_next[a] - scratch.y[a]
-    multiply(scratch.jacobian, scratch.moved, scratch.residual)
-    for i in range(scratch.q.size):
-        got = scratch.residual[i] + terms.latent_mass * scratch.change[i]
-        scratch.residual[i] = scratch.wanted[i] - got
-    cholesky_solve(scratch.factor, scratch.residual, scratch.correction)
-    return dot(scratch.residual, scratch.correction)
-
-
-@machine_code
-@no_type_check
 def solve_displacement(form, terms, iterations, tolerance, scratch):
-    """Quasi-Newton iterations for q1; returns whether the momentum equation is solved.
-
-    On return ``q_next``, ``y_next``, ``moved``, ``change`` and ``hidden`` belong to q1.
-    """
-    k = scratch.q.size
-    cholesky_solve(scratch.factor, scratch.wanted, scratch.change)
-    scale = dot(scratch.wanted, scratch.change)
+    """Quasi-Newton iterations for the next configuration; returns whether the momentum equation is solved."""
+    q_next, wanted, change = scratch.vectors[Q_NEXT], scratch.vectors[WANTED], scratch.vectors[CHANGE]
+    residual, correction = scratch.vectors[RESIDUAL], scratch.vectors[CORRECTION]
+    moved, y_next, factor = scratch.wide[MOVED], scratch.wide[Y_NEXT], scratch.matrices[FACTOR]
+    cholesky_solve(factor, wanted, change)
+    scale = dot(wanted, change)
     error = scale
     for iteration in range(iterations + 1):
-        for i in range(k):
-            scratch.q_next[i] = scratch.q[i] + scratch.change[i]
-        evaluate(form, scratch.q_next, scratch.hidden, scratch.bits, scratch.y_next)
-        error = momentum_residual(terms, scratch)
+        for i in range(q_next.size):
+            q_next[i] = scratch.vectors[Q, i] + change[i]
+        evaluate(form, q_next, scratch.hidden, scratch.bits, y_next)
+        for a in range(moved.size):
+            moved[a] = y_next[a] - scratch.wide[Y, a]
+        multiply(scratch.jacobian, moved, residual)
+        for i in range(q_next.size):
+            residual[i] = wanted[i] - residual[i] - terms.latent_mass * change[i]
+        cholesky_solve(factor, residual, correction)
+        error = dot(residual, correction)
         if iteration == iterations or error <= CLOSE_ENOUGH * scale:
             break
-        for i in range(k):
-            scratch.change[i] += scratch.correction[i]
+        for i in range(q_next.size):
+            change[i] += correction[i]
     trace = 0.0
-    for i in range(k):
-        trace += scratch.mass[i, i]
+    for i in range(q_next.size):
+        trace += scratch.matrices[MASS, i, i]
     return error <= tolerance * tolerance * scale + ROUNDING * trace
 
 
@@ -218,31 +196,38 @@ def solve_displacement(form, terms, iterations, tolerance, scratch):
 def refresh(form, terms, scratch):
     """Jacobian, mass matrix and its factor at the configuration that was evaluated last."""
     jacobian_after_evaluate(form, scratch.hidden, scratch.slopes, scratch.jacobian)
-    mass_matrix(scratch.jacobian, terms.latent_mass, scratch.mass)
-    for i in range(scratch.q.size):
-        for j in range(scratch.q.size):
-            scratch.factor[i, j] = scratch.mass[i, j]
-    cholesky(scratch.factor)
+    mass, factor = scratch.matrices[MASS], scratch.matrices[FACTOR]
+    mass_matrix(scratch.jacobian, terms.latent_mass, mass)
+    for i in range(mass.shape[0]):
+        for j in range(mass.shape[0]):
+            factor[i, j] = mass[i, j]
+    cholesky(factor)
 
 
 @machine_code
 @no_type_check
 def advance(form, terms, iterations, tolerance, duration, scratch):
-    """One variational step under ``external``; returns whether it was solved, the work and the losses [J]."""
-    k = scratch.q.size
-    lost = damp(terms, 0.5 * duration, scratch)
-    multiply(scratch.mass, scratch.qdot, scratch.momentum)
-    add_kick(terms, duration, scratch.q, scratch)
-    for i in range(k):
-        scratch.wanted[i] = duration * scratch.momentum[i]
-    solved = solve_displacement(form, terms, iterations, tolerance, scratch)
-    refresh(form, terms, scratch)
-    multiply(scratch.jacobian, scratch.moved, scratch.momentum)
-    for i in range(k):
-        scratch.momentum[i] = (scratch.momentum[i] + terms.latent_mass * scratch.change[i]) / duration
-        scratch.q[i] = scratch.q_next[i]
-    copy(scratch.y_next, scratch.y)
-    add_kick(terms, duration, scratch.q, scratch)
-    cholesky_solve(scratch.factor, scratch.momentum, scratch.qdot)
+    """One variational step under the external force; returns whether it was solved, the work and the
+    losses.
+    """
+    momentum, wanted, change = scratch.vectors[MOMENTUM], scratch.vectors[WANTED], scratch.vectors[CHANGE]
+    lost = 0.0
+    solved = True
+    for half in range(2):
+        if half == 0:
+            lost += damp(terms, 0.5 * duration, scratch)
+            multiply(scratch.matrices[MASS], scratch.vectors[QDOT], momentum)
+        else:
+            for i in range(wanted.size):
+                wanted[i] = duration * momentum[i]
+            solved = solve_displacement(form, terms, iterations, tolerance, scratch)
+            refresh(form, terms, scratch)
+            multiply(scratch.jacobian, scratch.wide[MOVED], momentum)
+            for i in range(wanted.size):
+                momentum[i] = (momentum[i] + terms.latent_mass * change[i]) / duration
+            copy(scratch.vectors[Q_NEXT], scratch.vectors[Q])
+            copy(scratch.wide[Y_NEXT], scratch.wide[Y])
+        add_kick(terms, duration, scratch)
+    cholesky_solve(scratch.matrices[FACTOR], momentum, scratch.vectors[QDOT])
     lost += damp(terms, 0.5 * duration, scratch)
-    return solved, dot(scratch.external, scratch.moved), lost
+    return solved, dot(scratch.wide[EXTERNAL], scratch.wide[MOVED]), lost

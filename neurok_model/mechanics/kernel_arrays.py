@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from neurok_model.mechanics.actions import NEVER, PointLoads
+from neurok_model.mechanics.actions import PointLoads
 from neurok_model.mechanics.damping import MassProportional, Viscous
 from neurok_model.mechanics.potentials import Elastic, Gravity, PriorDensity, StaticEquilibrium, Walls
 from neurok_model.mechanics.system import LagrangianSystem
@@ -51,15 +51,14 @@ class TermArrays(NamedTuple):
     """[k]."""
     quadratic: np.ndarray
     """[k, k]."""
-    wall_energy: np.ndarray
-    """[w], for w walls."""
-    wall_width: np.ndarray
-    wall_radius: np.ndarray
+    walls: np.ndarray
+    """[w, 3]: energy, width and radius of w walls."""
     wall_mean: np.ndarray
     """[w, k]."""
     wall_precision: np.ndarray
     """[w, k, k]."""
     damping_rate: float
+    has_viscous: bool
     viscous: np.ndarray
     """[k, k]."""
     latent_mass: float
@@ -76,10 +75,8 @@ class LoadArrays(NamedTuple):
 
     vector: np.ndarray
     """[K, c, r]."""
-    start: np.ndarray
-    """[K, c]."""
-    stop: np.ndarray
-    """[K, c]."""
+    times: np.ndarray
+    """[K, c, 2]: start and stop."""
 
 
 def map_arrays(form: SmoothMap) -> MapArrays:
@@ -123,12 +120,11 @@ def term_arrays(system: LagrangianSystem) -> TermArrays:
         constant,
         slope,
         quadratic,
-        np.array([wall.energy for wall in walls]),
-        np.array([wall.width for wall in walls]),
-        np.array([wall.region.radius for wall in walls]),
+        np.array([(wall.energy, wall.width, wall.region.radius) for wall in walls]).reshape(-1, 3),
         np.array([_array(wall.region.mean) for wall in walls]).reshape(-1, k),
         np.array([_array(wall.region.precision) for wall in walls]).reshape(-1, k, k),
         rate,
+        bool(viscous.any()),
         viscous,
         float(system.latent_mass),
         np.zeros(k) if region is None else _array(region.mean),
@@ -141,8 +137,8 @@ def term_arrays(system: LagrangianSystem) -> TermArrays:
 def load_arrays(loads: PointLoads | None, count: int, embedding_dimension: int) -> LoadArrays:
     """Lay out point loads; none gives no slots."""
     if loads is None:
-        return LoadArrays(np.zeros((count, 0, embedding_dimension)), *(np.full((2, count, 0), NEVER)))
-    return LoadArrays(_array(loads.embedded), _array(loads.start), _array(loads.stop))
+        return LoadArrays(np.zeros((count, 0, embedding_dimension)), np.zeros((count, 0, 2)))
+    return LoadArrays(_array(loads.embedded), _array(torch.stack((loads.start, loads.stop), dim=-1)))
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

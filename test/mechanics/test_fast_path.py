@@ -19,6 +19,7 @@ from neurok_model.mechanics import (
     Viscous,
     build_system,
     fast_path,
+    prepare,
     rollout,
 )
 from neurok_model.reduction import PriorRegion, SmoothMap
@@ -26,6 +27,12 @@ from neurok_model.reduction import PriorRegion, SmoothMap
 pytest.importorskip("numba")
 
 STEP = 1.0 / 60.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """Compile, or load from the cache, before any test is timed."""
+    prepare()
 
 
 def _normal(*shape: int, seed: int) -> torch.Tensor:
@@ -63,9 +70,7 @@ def _assert_equal(ours: Rollout, reference: Rollout) -> None:
     assert ours.outcomes == reference.outcomes
     assert torch.equal(ours.substeps, reference.substeps)
     for name in ("q", "qdot", "kinetic_energy", "potential_energy", "work", "dissipated"):
-        torch.testing.assert_close(
-            getattr(ours, name), getattr(reference, name), rtol=1e-7, atol=1e-9, msg=lambda text: f"{name}: {text}"
-        )
+        torch.testing.assert_close(getattr(ours, name), getattr(reference, name), rtol=1e-7, atol=1e-9)
 
 
 def _still(k: int) -> State:
