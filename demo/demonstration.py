@@ -9,8 +9,9 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float
 
+from demo.attachment import Attachment, attach
 from demo.node_process import PREDICTOR, NodeProcess
 from demo.node_report import NodeReport
 from demo.objects import SEED, DemoObject
@@ -22,7 +23,7 @@ from demo.pictures import (
     write_film_strip,
     write_push_overview,
 )
-from demo.pushes import nearest, pushes_all_over
+from demo.pushes import pushes_all_over
 from demo.scene import Force, Motion
 from demo.summary import Latencies, ObjectSummary
 from neurok_model.mechanics import Push
@@ -52,7 +53,7 @@ class Results:
         mesh: the object as the node holds it.
         motion: under the push that is shown.
         pushes: the candidates.
-        pushed_vertices: the vertex nearest to each candidate's point.
+        pushed: the material point that each candidate pushes.
         batch: the motions under the candidates.
         latencies: milliseconds.
     """
@@ -62,7 +63,7 @@ class Results:
     mesh: ObjectMesh
     motion: PredictedMotion
     pushes: list[Push]
-    pushed_vertices: Int[np.ndarray, " candidates"]
+    pushed: Attachment
     batch: PredictedBatch
     latencies: Latencies
 
@@ -107,14 +108,14 @@ def ask_node(
             client.predict([thing.push], horizon=thing.horizon, step=STEP, initial_state="rest") for _ in range(REPEATS)
         ]
         pushes = pushes_all_over(thing.scan, CANDIDATES, thing.candidate_force, thing.push.duration, SEED)
-        pushed = nearest(mesh.vertices, np.stack([push.point for push in pushes]))
+        pushed = attach(np.stack([push.point for push in pushes]), mesh.vertices, mesh.triangles)
         batches = [
             client.predict_batch(
                 [[push] for push in pushes],
                 horizon=thing.horizon,
                 step=STEP,
                 initial_state="rest",
-                tracked_vertices=pushed,
+                tracked_vertices=pushed.vertices.ravel(),
                 full_meshes=with_meshes,
             )
             for with_meshes in (False, True)
@@ -132,7 +133,7 @@ def ask_node(
             mesh=mesh,
             motion=motions[-1],
             pushes=pushes,
-            pushed_vertices=pushed,
+            pushed=pushed,
             batch=batches[-1],
             latencies=latencies,
         )
@@ -168,33 +169,45 @@ def write_pictures(thing: DemoObject, results: Results, folder: Path, progress: 
     )
     write_energy_plot(folder / f"{thing.name}_energy.png", energies, title)
     batch = results.batch
-    if batch.tracked_points is None or batch.final_vertices is None:
-        raise ValueError("the batch has neither tracked points nor final meshes")
-    own = np.arange(len(results.pushes))
-    paths = batch.tracked_points[own, :, own]
+    if batch.final_vertices is None:
+        raise ValueError("the batch has no final meshes")
+    paths = candidate_paths(results)
     overview = PushOverview(
         rest_vertices=results.mesh.vertices,
         triangles=results.mesh.triangles,
         points=np.stack([push.point for push in results.pushes]),
         directions=np.stack([push.force for push in results.pushes]),
         displacements=np.linalg.norm(paths - paths[:, :1], axis=-1).max(axis=1),
+        final_points=paths[:, -1],
         final_vertices=batch.final_vertices,
         view=thing.view,
     )
-    title = f"{thing.title}: {len(own)} candidates of {thing.candidate_force:g} N predicted in one call"
+    title = f"{thing.title}: {len(paths)} candidates of {thing.candidate_force:g} N predicted in one call"
     write_push_overview(folder / f"{thing.name}_pushes.png", overview, title)
+
+
+def candidate_paths(results: Results) -> Float[np.ndarray, "candidates frames 3"]:
+    """Where the point that a candidate pushes goes under that candidate, metres."""
+    if results.batch.tracked_points is None:
+        raise ValueError("the batch has no tracked points")
+    count = len(results.pushes)
+    candidates, frames = results.batch.tracked_points.shape[:2]
+    corners = results.batch.tracked_points.reshape(candidates, frames, count, 3, 3)
+    own = corners[np.arange(count), :, np.arange(count)]
+    return np.einsum("mc,mfcd->mfd", results.pushed.weights, own)
 
 
 def _drawn_motion(thing: DemoObject, results: Results) -> Motion:
     if results.motion.vertices is None:
         raise ValueError("the prediction has no vertices")
     push = thing.push
+    attached = attach(push.point[None], results.mesh.vertices, results.mesh.triangles)
     return Motion(
         times=results.motion.times,
         vertices=results.motion.vertices,
         triangles=results.mesh.triangles,
         force=Force(
-            vertex=int(nearest(results.mesh.vertices, push.point[None])[0]),
+            path=attached.positions(results.motion.vertices)[:, 0],
             direction=push.force,
             begin=push.start,
             end=push.start + push.duration,

@@ -130,6 +130,7 @@ class PushOverview:
         points: where each push acts, metres.
         directions: of each push.
         displacements: how far each pushed point went at most, metres.
+        final_points: where the pushed points end, metres.
         final_vertices: the object at the end of each push, metres.
         view: from where the object is seen.
     """
@@ -139,6 +140,7 @@ class PushOverview:
     points: Float[np.ndarray, "pushes 3"]
     directions: Float[np.ndarray, "pushes 3"]
     displacements: Float[np.ndarray, " pushes"]
+    final_points: Float[np.ndarray, "pushes 3"]
     final_vertices: Float[np.ndarray, "pushes n 3"]
     view: View
 
@@ -178,7 +180,8 @@ def _all_pushes(overview: PushOverview, farthest: float) -> UInt8[np.ndarray, "h
     colours = DISPLACEMENT_COLOURS(overview.displacements / max(farthest, 1e-9))[:, :3]
     for point, direction, colour in zip(overview.points, overview.directions, colours, strict=True):
         pieces.append(arrow(point, direction, length, colour))
-    return _draw(pieces, overview, OVERVIEW_SIZE)
+    seen = np.concatenate([overview.rest_vertices, _tails(overview.points, overview.directions, length)])
+    return _draw(pieces, seen, overview, OVERVIEW_SIZE)
 
 
 def _one_push(overview: PushOverview, push: int, farthest: float) -> UInt8[np.ndarray, "h w 3"]:
@@ -186,28 +189,35 @@ def _one_push(overview: PushOverview, push: int, farthest: float) -> UInt8[np.nd
     colour = np.array(DISPLACEMENT_COLOURS(overview.displacements[push] / max(farthest, 1e-9))[:3])
     pieces = [
         _plain(overview.final_vertices[push], overview.triangles, size),
-        arrow(overview.points[push], overview.directions[push], ARROW_LENGTH * size, colour),
+        arrow(overview.final_points[push], overview.directions[push], ARROW_LENGTH * size, colour),
     ]
-    return _draw(pieces, overview, STRIP_SIZE)
+    tail = _tails(overview.final_points[[push]], overview.directions[[push]], ARROW_LENGTH * size)
+    seen = np.concatenate([overview.rest_vertices, overview.final_vertices[push], tail])
+    return _draw(pieces, seen, overview, STRIP_SIZE)
 
 
 def _plain(vertices: Float[np.ndarray, "n 3"], triangles: Int[np.ndarray, "t 3"], size: float) -> Piece:
     return object_piece(vertices, triangles, uniform_colour(len(vertices), RESTING_COLOUR), size)
 
 
-def _draw(pieces: Sequence[Piece], overview: PushOverview, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
-    """Draw with a camera that has the rest pose and every arrow in view."""
-    diagonal = float(np.linalg.norm(np.ptp(overview.rest_vertices, axis=0)))
-    units = overview.directions / np.linalg.norm(overview.directions, axis=1, keepdims=True)
-    tails = overview.points - 0.5 * ARROW_LENGTH * diagonal * units
+def _tails(
+    tips: Float[np.ndarray, "pushes 3"], directions: Float[np.ndarray, "pushes 3"], length: float
+) -> Float[np.ndarray, "pushes 3"]:
+    """Where arrows begin, metres."""
+    return tips - length * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def _draw(
+    pieces: Sequence[Piece], seen: Float[np.ndarray, "n 3"], overview: PushOverview, size: tuple[int, int]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Draw with a camera that has all points ``seen`` in view."""
     camera = camera_for(
-        np.concatenate([overview.rest_vertices, tails]),
+        seen,
         azimuth=overview.view.azimuth,
         elevation=overview.view.elevation,
         aspect=size[0] / size[1],
     )
-    floor_height = float(overview.rest_vertices[:, 2].min())
-    return render(pieces, camera, *size, floor_height=floor_height)
+    return render(pieces, camera, *size, floor_height=float(seen[:, 2].min()))
 
 
 def _show(axis: Axes, picture: UInt8[np.ndarray, "h w 3"]) -> None:

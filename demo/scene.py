@@ -35,13 +35,13 @@ class Force:
     """A push that is shown as long as it acts.
 
     Attributes:
-        vertex: index of the vertex nearest to where it acts; the arrow moves along with it.
+        path: where the pushed material point is in every frame, metres; the arrow moves along with it.
         direction: of the force, world frame.
         begin: when it begins, seconds.
         end: when it ends, seconds.
     """
 
-    vertex: int
+    path: Float[np.ndarray, "frames 3"]
     direction: Float[np.ndarray, " 3"]
     begin: float
     end: float
@@ -77,8 +77,8 @@ class Motion:
 
     @property
     def displacement_of_pushed_point(self) -> Float[np.ndarray, " frames"]:
-        """The same for the vertex that is pushed, metres."""
-        return self.displacement[:, self.force.vertex]
+        """The same for the point that is pushed, metres."""
+        return np.asarray(np.linalg.norm(self.force.path - self.force.path[0], axis=-1))
 
 
 def object_piece(
@@ -121,7 +121,7 @@ class MotionPictures:
         colours = displacement_colours(motion.displacement[frame], self.farthest)
         pieces = [object_piece(motion.vertices[frame], motion.triangles, colours, motion.size)]
         if self._force_shown(frame):
-            tip = motion.vertices[frame, motion.force.vertex]
+            tip = motion.force.path[frame]
             pieces.append(arrow(tip, motion.force.direction, ARROW_LENGTH * motion.size, FORCE_COLOUR))
         return render(pieces, self.camera, self.width, self.height, floor_height=self.floor_height)
 
@@ -134,7 +134,7 @@ class MotionPictures:
     def _camera(self) -> Camera:
         motion = self.motion
         chosen = np.unique(np.linspace(0, len(motion.times) - 1, FRAMES_FOR_CAMERA).astype(int))
-        tip = motion.vertices[chosen[0], motion.force.vertex]
+        tip = motion.force.path[0]
         unit = motion.force.direction / np.linalg.norm(motion.force.direction)
         tail = tip - ARROW_LENGTH * motion.size * unit
         seen = np.concatenate([motion.vertices[chosen].reshape(-1, 3), tail[None]])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from demo.demonstration import ask_node, summarise, write_pictures
+from demo.demonstration import ask_node, candidate_paths, summarise, write_pictures
 from demo.node_process import NodeProcess, NodeStoppedError
 from demo.objects import DemoObject
 from demo.scene import View
@@ -55,7 +55,8 @@ def test_results_come_from_the_node(kind: str, tmp_path: Path) -> None:
     assert (summary.latency_ms.encode, summary.latency_ms.compile) == (1.0, 2.0)
     assert summary.latency_ms.ros_overhead > 0.0
     upwards = np.array([push.force[2] for push in results.pushes])
-    paths = results.batch.tracked_points[np.arange(64), :, np.arange(64)]
+    paths = candidate_paths(results)
+    np.testing.assert_allclose(paths[:, 0], [push.point for push in results.pushes], atol=1e-6)
     np.testing.assert_allclose(paths[:, -1, 2] - paths[:, 0, 2], risen * upwards / FORCE, atol=1e-5)
     assert told[0] == "starting the node"
     if kind == "mesh":  # drawing clouds is tested by itself

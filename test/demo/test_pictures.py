@@ -30,7 +30,7 @@ def motion(request: pytest.FixtureRequest) -> Motion:
     vertices = np.repeat(TETRAHEDRON[None], 5, axis=0)
     vertices[:, 3, 0] += 0.5 * times / 0.4
     triangles = TRIANGLES if request.param == "mesh" else np.zeros((0, 3), dtype=int)
-    return Motion(times, vertices, triangles, Force(3, np.array([2.0, 0, 0]), 0.0, 0.15), View())
+    return Motion(times, vertices, triangles, Force(vertices[:, 3], np.array([2.0, 0, 0]), 0.0, 0.15), View())
 
 
 def opened(path: Path) -> Image.Image:
@@ -84,6 +84,7 @@ def test_energy_plot_and_overview_are_written(motion: Motion, tmp_path: Path) ->
         points=TETRAHEDRON[1:],
         directions=-TETRAHEDRON[1:],
         displacements=np.array([0.0, 0.1, 0.3]),
+        final_points=TETRAHEDRON[1:] + 0.1,
         final_vertices=motion.vertices[[0, 2, 4]],
         view=View(),
     )
