@@ -2,9 +2,10 @@
 
     python bench/rollout.py --json out/bench/rollout.json
 
-Ours is told nothing: a laptop of the test split, refined to about 5,000 vertices, is encoded, compiled and pushed.
-MuJoCo is told everything: a laptop of two boxes whose hinge and limits it is given, and a soft block of 1,000
-vertices as an interpolated flex. All roll out 0.5 s, MuJoCo at its usual 2 ms, both on the same number of threads.
+Ours is told nothing: a laptop of the test split, refined to about 5,000 vertices, is encoded, compiled and
+pushed. MuJoCo is told everything: a laptop of two boxes whose hinge and limits it is given, and a soft block
+of 1,000 vertices as an interpolated flex. All roll out 0.5 s, MuJoCo at its usual 2 ms, both on the same
+number of threads.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ FLEX = """
   <option timestep="0.002" integrator="discrete" solver="Newton" iterations="1000"/>
   <size memory="100M"/>
   <worldbody>
-    <flexcomp name="block" type="grid" dim="3" count="10 10 10" spacing=".02 .02 .02" radius="0.001" mass="0.5"
+    <flexcomp name="block" type="grid" dim="3" count="10 10 10" spacing=".02 .02 .02" radius="0.001"
+              mass="0.5"
               dof="trilinear" pos="0 0 .1">
       <elasticity young="2e4" poisson="0.3" damping="0.005"/>
       <contact contype="0" conaffinity="0" selfcollide="none"/>
@@ -76,7 +78,9 @@ def laptop_scan() -> TriangleMesh:
     vertices, triangles = frames.vertices[0], laptop.triangles
     longest = 0.1
     while len(vertices) < VERTICES:
-        vertices, triangles = trimesh.remesh.subdivide_to_size(frames.vertices[0], laptop.triangles, longest, max_iter=30)
+        vertices, triangles = trimesh.remesh.subdivide_to_size(
+            frames.vertices[0], laptop.triangles, longest, max_iter=30
+        )
         longest *= 0.95
     return TriangleMesh(np.asarray(vertices), np.asarray(triangles))
 
