@@ -54,7 +54,9 @@ ros:
 
 test: setup
 	# One second chance: on a loaded machine two processes may find each other too late. pytest reports it as R.
-	$(RUN) -m pytest --reruns 1 $(PYTEST_ARGUMENTS)
+	$(RUN) -m pytest --reruns 1 --ignore=test/ros/test_real_predictor.py $(PYTEST_ARGUMENTS)
+	# In a session, and so a ROS domain, of its own: latched objects of the stand-in nodes would reach it.
+	$(RUN) -m pytest --reruns 1 test/ros/test_real_predictor.py
 
 demo: setup
 	$(RUN) -m demo $(DEMO_ARGUMENTS)
