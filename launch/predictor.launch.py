@@ -1,4 +1,4 @@
-"""Starts the lifecycle node `predictor` with a parameter file and the shipped Fast DDS profile.
+"""Starts the lifecycle node `predictor` with a parameter file.
 
 Usage::
 
@@ -6,25 +6,22 @@ Usage::
     ros2 launch neurok_ros predictor.launch.py namespace:=arm_1 parameters:=/path/to/mine.yaml log_level:=debug
 """
 
-import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 
 from launch import LaunchDescription
 
-PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-
 
 def generate_launch_description() -> LaunchDescription:
-    """Return the node with its arguments; it configures and activates itself (parameter ``autostart``)."""
+    """Return the node with its arguments; it configures and activates itself (parameter ``autostart``).
+
+    The node itself chooses the shipped Fast DDS profile, unless the environment names one.
+    """
     config = Path(get_package_share_directory("neurok_ros")) / "config"
-    profile = []
-    if not any(os.environ.get(variable) for variable in PROFILE_VARIABLES):
-        profile = [SetEnvironmentVariable(name, str(config / "fastdds.xml")) for name in PROFILE_VARIABLES]
     return LaunchDescription(
         [
             DeclareLaunchArgument("namespace", default_value="neurok", description="Namespace of the node."),
@@ -34,7 +31,6 @@ def generate_launch_description() -> LaunchDescription:
                 description="Parameter file; see the shipped one for all parameters.",
             ),
             DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn or error."),
-            *profile,
             LifecycleNode(
                 package="neurok_ros",
                 executable="predictor",

@@ -17,7 +17,12 @@ from neurok_ros.results import NodeUnreachableError
 ADVICE = "Node and client must share ROS_DOMAIN_ID and the namespace, and see each other on the network."
 
 DISCOVERY_TIME = 0.2
-"""Seconds that the other side is given to discover us, which cannot be observed from here."""
+"""Seconds that the other side is given to discover us, which cannot be observed from here. Without them, a first
+message to a best-effort subscription may be lost.
+"""
+
+PRESENCE_PERIOD = 1.0
+"""Seconds between two looks whether a node that owes an answer is still there."""
 
 POLL_PERIOD = 0.01
 """Seconds between two looks at the ROS graph."""
@@ -46,6 +51,7 @@ class Connection:
             enable_rosout=False,
         )
         self._clients = {name: self.node.create_client(kind, name) for name, kind in services.items()}
+        self._discovered: set[Any] = set()
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
@@ -86,7 +92,7 @@ class Connection:
         answered = threading.Event()
         future = self._clients[name].call_async(request)
         future.add_done_callback(lambda _: answered.set())
-        if not answered.wait(seconds):
+        if not self._wait_for_answer(answered, name, seconds):
             self._clients[name].remove_pending_request(future)
             raise NodeUnreachableError(
                 f"{self.node.resolve_service_name(name)} did not answer within {seconds:g} s: the work takes "
@@ -97,6 +103,18 @@ class Connection:
         answers.raise_for_status(response.status)
         return response, answers.stage_timings(response, round_trip)
 
+    def _wait_for_answer(self, answered: threading.Event, name: str, seconds: float) -> bool:
+        """Wait for an answer, but not for a node that is gone."""
+        deadline = time.monotonic() + seconds
+        while not answered.wait(max(0.0, min(PRESENCE_PERIOD, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                return False
+            if not self._clients[name].service_is_ready() and not answered.wait(PRESENCE_PERIOD):
+                raise NodeUnreachableError(
+                    f"{self.node.resolve_service_name(name)} disappeared while it worked: the node has stopped"
+                )
+        return True
+
     def publish(self, publisher: Any, message: Any) -> None:
         """Publish once somebody subscribes.
 
@@ -106,6 +124,9 @@ class Connection:
         self._wait_until(
             lambda: publisher.get_subscription_count() > 0, f"no node subscribes to {publisher.topic_name}"
         )
+        if publisher not in self._discovered:
+            time.sleep(DISCOVERY_TIME)
+            self._discovered.add(publisher)
         publisher.publish(message)
 
     def wait_for_publisher(self, subscription: Any) -> None:
@@ -115,6 +136,7 @@ class Connection:
             NodeUnreachableError: when there is none in time.
         """
         self._wait_until(lambda: subscription.get_publisher_count() > 0, f"no node publishes {subscription.topic_name}")
+        time.sleep(DISCOVERY_TIME)
 
     def _wait_until(self, condition: Any, otherwise: str) -> None:
         deadline = time.monotonic() + self._timeout

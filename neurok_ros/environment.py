@@ -9,6 +9,8 @@ from pathlib import Path
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 """Read by Fast DDS 2 (Jazzy) and by Fast DDS 3 (Kilted) when the first participant is made."""
 
+RANGE_VARIABLE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
+
 HOW_TO_BUILD_MESSAGES = (
     "The ROS package neurok_msgs (folder msg/) is not built or not sourced, so the node cannot start.\n"
     "Build it in the repository's root with either of\n"
@@ -51,17 +53,25 @@ def shared_file(relative_path: str) -> Path | None:
 
 
 def use_large_shared_memory() -> None:
-    """Name the shipped Fast DDS profile in the environment, unless the user named one.
+    """Name a shipped Fast DDS profile in the environment, unless the user named one.
 
     Has an effect on contexts that are initialised afterwards. Under the default profile, messages over half a
     megabyte do not fit the shared-memory segment; best-effort ones are then mostly lost.
+
+    Where discovery is confined to this machine, the profile does the confining (see fastdds_localhost.xml).
     """
     if any(os.environ.get(variable) for variable in PROFILE_VARIABLES):
         return
-    profile = shared_file("config/fastdds.xml")
-    if profile is not None:
-        for variable in PROFILE_VARIABLES:
-            os.environ[variable] = str(profile)
+    confined = os.environ.get(RANGE_VARIABLE, "").upper() == "LOCALHOST"
+    if confined and os.environ.get("ROS_STATIC_PEERS"):
+        return  # rmw_fastrtps reads static peers only for the ranges that it arranges itself
+    profile = shared_file("config/fastdds_localhost.xml" if confined else "config/fastdds.xml")
+    if profile is None:
+        return
+    for variable in PROFILE_VARIABLES:
+        os.environ[variable] = str(profile)
+    if confined:
+        os.environ[RANGE_VARIABLE] = "SYSTEM_DEFAULT"
 
 
 def require_ros() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from visualization_msgs.msg import MarkerArray
 
 from neurok_model.mechanics import Contact
 from neurok_msgs.msg import MeshTrajectory, ObjectState, TriangleMesh
+from neurok_ros.animation import Animation
 from neurok_ros.conversions.markers import (
     DecimatedMesh,
     clear_marker,
@@ -39,18 +39,14 @@ class Shown:
     Args:
         held: the object.
         vertices: of every frame, in metres.
-        times: of the frames, in seconds.
         contacts: what acts on the object.
         outcome: how the prediction ended, in words.
-        begun: when showing it began, on the monotonic clock.
     """
 
     held: HeldObject
     vertices: Float[np.ndarray, "frames n 3"]
-    times: Float[np.ndarray, " frames"]
     contacts: Sequence[Contact]
     outcome: str
-    begun: float
 
 
 class Outputs:
@@ -71,11 +67,14 @@ class Outputs:
         self._frame = create(TriangleMesh, "prediction/mesh", NEWEST)
         self._points = create(PointCloud2, "prediction/points", NEWEST)
         self._markers = create(MarkerArray, "markers", NEWEST)
-        self._lock = threading.Lock()
-        self._shown: Shown | None = None
         self._decimated: tuple[str, int, DecimatedMesh] | None = None
-        self._last_markers = -np.inf
-        self._timer = node.create_timer(1.0 / settings["animation.rate"], self._show_frame, autostart=False)
+        self._last_markers = 0.0
+        self._animation: Animation[Shown] = Animation(
+            self._show_frame,
+            rate=lambda: float(settings["animation.rate"]),
+            loop=lambda: bool(settings["animation.loop"]),
+            failed=lambda error: node.get_logger().error(f"the prediction cannot be shown: {error!r}"),
+        )
 
     def wants_predictions(self) -> bool:
         """Whether anybody listens to a topic that shows predictions."""
@@ -84,9 +83,7 @@ class Outputs:
 
     def object_changed(self, held: HeldObject, header: Header) -> None:
         """Publish the rest mesh and the state of a new object, and stop showing the old one."""
-        with self._lock:
-            self._shown = None
-        self._timer.cancel()
+        self._animation.stop()
         model = held.model
         self._object_mesh.publish(mesh_to_message(model.rest_vertices, model.triangles, header, model.object_id))
         self.state_changed(held, header)
@@ -105,17 +102,11 @@ class Outputs:
     ) -> None:
         """Publish a prediction and begin to show it."""
         self._prediction.publish(message)
-        times = np.asarray(message.times)
-        with self._lock:
-            self._shown = Shown(held, vertices, times, contacts, outcome, time.monotonic())
-            self._last_markers = -np.inf
-        self._timer.timer_period_ns = int(1e9 / self._settings["animation.rate"])
-        self._timer.reset()
-        self._node.executor.wake()  # a running wait does not notice that a timer was started
+        self._animation.play(Shown(held, vertices, contacts, outcome), np.asarray(message.times))
 
     def destroy(self) -> None:
-        """Remove all publishers and the timer."""
-        self._node.destroy_timer(self._timer)
+        """Stop showing, and remove all publishers."""
+        self._animation.close()
         for publisher in (
             self._object_mesh,
             self._state,
@@ -126,26 +117,8 @@ class Outputs:
         ):
             self._node.destroy_lifecycle_publisher(publisher)
 
-    def _show_frame(self) -> None:
-        """Publish the frame that is due; at the end stop, or begin again."""
-        with self._lock:
-            shown = self._shown
-        if shown is None:
-            self._timer.cancel()
-            return
-        elapsed, length = time.monotonic() - shown.begun, float(shown.times[-1])
-        ended = elapsed >= length
-        if ended and self._settings["animation.loop"] and length > 0.0:
-            elapsed, ended = elapsed % length, False
-        index = min(int(np.searchsorted(shown.times, elapsed, side="right")) - 1, len(shown.times) - 1)
-        self._publish_frame(shown, index, last=ended)
-        if ended:
-            with self._lock:
-                if self._shown is shown:
-                    self._shown = None
-                    self._timer.cancel()
-
-    def _publish_frame(self, shown: Shown, index: int, last: bool) -> None:
+    def _show_frame(self, shown: Shown, index: int, first: bool, last: bool) -> None:
+        """Publish one frame to those who listen; markers only as often as they may be."""
         stamp = self._node.get_clock().now().to_msg()
         header = Header(stamp=stamp, frame_id=shown.held.frame_id)
         vertices, model = shown.vertices[index], shown.held.model
@@ -154,9 +127,8 @@ class Outputs:
         if self._points.get_subscription_count():
             self._points.publish(cloud_to_message(vertices, header=header))
         now = time.monotonic()
-        due = last or now - self._last_markers >= 1.0 / self._settings["markers.rate"]
+        due = first or last or now - self._last_markers >= 1.0 / self._settings["markers.rate"]
         if due and self._markers.get_subscription_count():
-            first = not np.isfinite(self._last_markers)
             self._last_markers = now
             self._markers.publish(self._marker_array(shown, vertices, header, first))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ def run(arguments: Sequence[str] | None = None, **node_arguments: Any) -> int:
     """
     # Only here, since these modules import rclpy and neurok_msgs, which may be missing.
     import rclpy
-    from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+    from rclpy.executors import MultiThreadedExecutor
 
     from neurok_ros.node import PredictorNode
     from neurok_ros.parameters import ParameterError
@@ -54,8 +55,8 @@ def run(arguments: Sequence[str] | None = None, **node_arguments: Any) -> int:
     try:
         if node.get_parameter("autostart").value:
             node.start()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
+        _spin(executor, node)
+    except KeyboardInterrupt:
         pass
     finally:
         node.release()
@@ -65,6 +66,22 @@ def run(arguments: Sequence[str] | None = None, **node_arguments: Any) -> int:
         # interrupt the interpreter's own clean-up.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return 0
+
+
+def _spin(executor: Any, node: Any) -> None:
+    """Spin until the context is shut down; no exception but an interrupt gets through.
+
+    The node's own callbacks raise nothing, but rclpy's may: when it takes a broken message, for example.
+    """
+    from rclpy.executors import ExternalShutdownException
+
+    while node.context.ok():
+        try:
+            executor.spin()
+        except ExternalShutdownException:
+            return
+        except Exception as error:
+            node.get_logger().error(f"in the executor: {''.join(traceback.format_exception(error))}")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ FORCE = (0.5, 0.0, 0.0)
 """Newtons."""
 
 
-def main(count: int, point: tuple[float, ...]) -> None:
-    """Predict ``count`` times under a force at one point of the object that is there."""
-    with PredictorClient(timeout=60.0) as client:
+def main(namespace: str, count: int, point: tuple[float, ...]) -> None:
+    """Predict ``count`` times under a force at one point of the object that the node in ``namespace`` holds."""
+    with PredictorClient(namespace, timeout=60.0) as client:
         mesh = client.wait_for_object()
         push = Push(point, FORCE, 0.1)
         motions = [client.predict([push], horizon=0.1, step=0.02, initial_state="rest") for _ in range(count)]
@@ -23,4 +23,4 @@ def main(count: int, point: tuple[float, ...]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), tuple(map(float, sys.argv[2:])))
+    main(sys.argv[1], int(sys.argv[2]), tuple(map(float, sys.argv[3:])))

@@ -18,6 +18,9 @@ from neurok_ros.client import NodeUnreachableError, PredictorClient
 from neurok_ros.connection import Connection
 
 ROOT = Path(__file__).parents[2]
+REAL_NAMESPACE = "real"
+"""Where the node with the shipped checkpoint serves."""
+
 SLIDING_NODE = Path(__file__).with_name("sliding_node.py")
 
 

@@ -16,16 +16,44 @@ def no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment in which nobody chose a Fast DDS profile."""
     for variable in environment.PROFILE_VARIABLES:
         monkeypatch.setenv(variable, "")
+    monkeypatch.setenv(environment.RANGE_VARIABLE, "SUBNET")
+    monkeypatch.setenv("ROS_STATIC_PEERS", "")
+
+
+def profile_values(name: str) -> list[str | None]:
+    """The texts of one kind of element in the profile that the environment names, for both Fast DDS 2 and 3."""
+    paths = {os.environ[variable] for variable in environment.PROFILE_VARIABLES}
+    assert len(paths) == 1
+    return [element.text for element in xml.parse(paths.pop()).iter() if element.tag.endswith("}" + name)]
 
 
 @pytest.mark.usefixtures("no_profile")
-def test_profile_is_named_for_both_generations_of_fast_dds() -> None:
-    """Jazzy and Kilted read different variables; the file gives 32 MB of shared memory."""
+def test_profile_gives_room_for_meshes() -> None:
+    """32 MB of shared memory, and discovery as it was."""
     environment.use_large_shared_memory()
-    paths = {os.environ[variable] for variable in environment.PROFILE_VARIABLES}
-    assert len(paths) == 1
-    sizes = [element.text for element in xml.parse(paths.pop()).iter() if element.tag.endswith("segment_size")]
-    assert [int(size) for size in sizes] == [32 * 2**20]
+    assert profile_values("segment_size") == [str(32 * 2**20)]
+    assert profile_values("initialPeersList") == []
+    assert os.environ[environment.RANGE_VARIABLE] == "SUBNET"
+
+
+@pytest.mark.usefixtures("no_profile")
+def test_discovery_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With LOCALHOST, the profile itself names this machine as the only peer."""
+    monkeypatch.setenv(environment.RANGE_VARIABLE, "LOCALHOST")
+    environment.use_large_shared_memory()
+    assert profile_values("segment_size") == [str(32 * 2**20)]
+    assert profile_values("address") == ["127.0.0.1"]
+    assert os.environ[environment.RANGE_VARIABLE] == "SYSTEM_DEFAULT"
+
+
+@pytest.mark.usefixtures("no_profile")
+def test_static_peers_are_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile cannot know them, so they take precedence."""
+    monkeypatch.setenv(environment.RANGE_VARIABLE, "LOCALHOST")
+    monkeypatch.setenv("ROS_STATIC_PEERS", "192.168.0.7")
+    environment.use_large_shared_memory()
+    assert os.environ[environment.RANGE_VARIABLE] == "LOCALHOST"
+    assert {os.environ[variable] for variable in environment.PROFILE_VARIABLES} == {""}
 
 
 @pytest.mark.usefixtures("no_profile")

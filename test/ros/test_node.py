@@ -162,6 +162,20 @@ def test_contacts_on_a_topic_are_predicted_and_shown(
     ]
 
 
+def test_objects_may_change_while_a_prediction_is_shown(
+    client: PredictorClient, connection: Connection, plate: str
+) -> None:
+    """Scans and pushes in quick turn, with somebody watching: the node lives and serves."""
+    Listener(connection, TriangleMeshMessage, "prediction/mesh", NEWEST)
+    for turn in range(20):
+        moved = TriangleMesh(PLATE.vertices + [0.01 * turn, 0, 0], PLATE.triangles)
+        object_id = client.set_object(moved).object_id
+        corner = tuple(moved.vertices[2])
+        motion = client.predict([Push(corner, (0, 0, 1), 0.1)], horizon=0.1, step=0.02)
+        assert motion.object_id == object_id
+        time.sleep(0.01 * (turn % 5))
+
+
 @pytest.mark.parametrize("kind", ["wrench", "contact_twist"])
 def test_sensor_topics_act_at_their_frame(
     client: PredictorClient, connection: Connection, plate: str, kind: str
