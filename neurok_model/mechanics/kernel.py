@@ -25,13 +25,13 @@ from neurok_model.mechanics.kernel_linear import (
     quadratic_form,
 )
 
-CLOSE_ENOUGH = 1e-20
+CLOSE_ENOUGH = 1e-18
 """Squared relative residual of the momentum equation below which further iterations change nothing."""
 
 ROUNDING = (100.0 * 2.220446049250313e-16) ** 2
 """Squared residual, per unit of the mass matrix's trace, that rounding alone may leave."""
 
-Q, QDOT, Q_NEXT, MOMENTUM, WANTED, CHANGE, RESIDUAL, CORRECTION = range(8)
+Q, QDOT, Q_NEXT, MOMENTUM, WANTED, CHANGE, RESIDUAL, CORRECTION, BEND = range(9)
 """Rows of ``Scratch.vectors``."""
 
 Y, Y_NEXT, MOVED, EXTERNAL, FORCE = range(5)
@@ -65,7 +65,7 @@ class Scratch(NamedTuple):
 def make_scratch(k: int, h: int, r: int) -> Scratch:
     """Allocate the working memory."""
     return Scratch(
-        np.zeros((8, k)),
+        np.zeros((9, k)),
         np.zeros((5, r)),
         np.zeros((3, k, k)),
         np.zeros((k, r)),
@@ -163,13 +163,21 @@ def damp(terms, duration, scratch):
 @machine_code
 @no_type_check
 def solve_displacement(form, terms, iterations, tolerance, scratch):
-    """Quasi-Newton iterations for the next configuration; returns whether the momentum equation is solved."""
+    """Quasi-Newton iterations for the next configuration; returns whether the momentum equation is solved.
+
+    The first guess is the linear one, bent as the last step was.
+    """
     q_next, wanted, change = scratch.vectors[Q_NEXT], scratch.vectors[WANTED], scratch.vectors[CHANGE]
     residual, correction = scratch.vectors[RESIDUAL], scratch.vectors[CORRECTION]
     moved, y_next, factor = scratch.wide[MOVED], scratch.wide[Y_NEXT], scratch.matrices[FACTOR]
+    bend = scratch.vectors[BEND]
     cholesky_solve(factor, wanted, change)
     scale = dot(wanted, change)
     error = scale
+    for i in range(change.size):
+        linear = change[i]
+        change[i] += bend[i]
+        bend[i] = -linear
     for iteration in range(iterations + 1):
         for i in range(q_next.size):
             q_next[i] = scratch.vectors[Q, i] + change[i]
@@ -187,6 +195,7 @@ def solve_displacement(form, terms, iterations, tolerance, scratch):
             change[i] += correction[i]
     trace = 0.0
     for i in range(q_next.size):
+        bend[i] += change[i]
         trace += scratch.matrices[MASS, i, i]
     return error <= tolerance * tolerance * scale + ROUNDING * trace
 

@@ -9,6 +9,7 @@ import math
 from typing import no_type_check
 
 from neurok_model.mechanics.kernel import (
+    BEND,
     CHANGE,
     EXTERNAL,
     FACTOR,
@@ -45,6 +46,7 @@ def load_state(form, terms, candidate, states, scratch):
     for i in range(k):
         scratch.vectors[Q, i] = states[candidate, i]
         scratch.vectors[QDOT, i] = states[candidate, k + i]
+        scratch.vectors[BEND, i] = 0.0
     evaluate(form, scratch.vectors[Q], scratch.hidden, scratch.bits, scratch.wide[Y])
     refresh(form, terms, scratch)
 

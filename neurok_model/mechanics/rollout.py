@@ -20,14 +20,13 @@ from neurok_model.mechanics.outcome import Outcome
 from neurok_model.mechanics.system import LagrangianSystem, State
 from neurok_model.mechanics.trajectory import Rollout, Trajectories
 
-RESOLUTION = 0.25
-"""Largest product of an integration step and the system's fastest rate; keeps the energy of the fastest
-vibration within 2 % (its relative oscillation is a quarter of the square).
+RESOLUTION = 0.15
+"""Largest product of an integration step and the system's fastest rate: the energy of the fastest vibration
+about rest then oscillates by half a per cent (a quarter of the square).
 """
 
-REFINEMENT = 4
-"""Factor by which the steps of a candidate that went wrong are shortened."""
-
+REFINEMENTS = (2, 4, 16)
+"""Factors by which the steps of a candidate that went wrong may be shortened."""
 
 Backend = Literal["auto", "reference"]
 
@@ -41,13 +40,13 @@ class RolloutSettings:
         maximum_step: longest integration step [s]; recorded steps are divided to stay below it.
         drift_tolerance: a candidate whose energy balance is off by more than this share is integrated again
             with shorter steps.
-        maximum_refinements: how often, each time with ``REFINEMENT`` times shorter steps.
+        maximum_refinements: how often.
         maximum_substeps: integration steps per recorded step that are never exceeded, however stiff the
             system.
     """
 
     integrator: Integrator = field(default_factory=Variational)
-    maximum_step: float = 1.0 / 60.0
+    maximum_step: float = 1.0 / 120.0
     drift_tolerance: float = 0.02
     maximum_refinements: int = 2
     maximum_substeps: int = 128
@@ -109,12 +108,13 @@ def rollout(
     trajectories = run(None, substeps)
     used = torch.full_like(trajectories.outcome, substeps)
     for _ in range(settings.maximum_refinements):
-        index = _to_refine(trajectories, settings.drift_tolerance)
-        if len(index) == 0 or REFINEMENT * substeps > settings.maximum_substeps:
+        wanted = _wanted_substeps(system, trajectories, used, settings)
+        if not bool((wanted > used).any()):
             break
-        substeps *= REFINEMENT
-        trajectories = trajectories.replaced_by(run(index, substeps), index)
-        used[index] = substeps
+        for parts in wanted[wanted > used].unique().tolist():
+            index = torch.nonzero((wanted == parts) & (wanted > used))[:, 0]
+            trajectories = trajectories.replaced_by(run(index, parts), index)
+        used = torch.maximum(used, wanted)
     times = torch.arange(steps + 1, dtype=start.q.dtype, device=start.q.device) * step
     return Rollout(times, trajectories, residual, used)
 
@@ -137,12 +137,25 @@ def step_count(horizon: float, step: float) -> int:
     return max(1, math.ceil(horizon / step - 1e-6))
 
 
-def _to_refine(trajectories: Trajectories, drift_tolerance: float) -> Int[Tensor, " n"]:
-    """Candidates that deserve shorter steps."""
+def _wanted_substeps(
+    system: LagrangianSystem, trajectories: Trajectories, used: Int[Tensor, " K"], settings: RolloutSettings
+) -> Int[Tensor, " K"]:
+    """Substeps for every candidate: what it had, or more where it failed or its energy does not balance.
+
+    The error of the balance falls with the square of the step, which tells how much shorter the step must be.
+    A candidate that left the region for good did so whatever the step.
+    """
     failed = trajectories.outcome == int(Outcome.DIVERGED)
-    drifting = ~(trajectories.energy_drift <= drift_tolerance)
-    cancelled = trajectories.outcome == int(Outcome.CANCELLED)
-    return torch.nonzero((failed | drifting) & ~cancelled)[:, 0]
+    if system.region is not None:
+        limit = system.trust_factor * system.region.radius
+        failed = failed & (system.region.distance(trajectories.q[:, -1]) <= limit)
+    drift = torch.where(failed, torch.inf, trajectories.energy_drift.nan_to_num(torch.inf))
+    ratio = (drift / settings.drift_tolerance).sqrt()
+    factor = torch.ones_like(used)
+    for smaller, refinement in zip((1, *REFINEMENTS), REFINEMENTS, strict=False):
+        factor = torch.where(ratio > smaller, refinement, factor)
+    factor = torch.where(trajectories.outcome == int(Outcome.CANCELLED), 1, factor)
+    return torch.maximum(used, (used * factor).clamp_max(settings.maximum_substeps))
 
 
 def _checked_state(system: LagrangianSystem, state: State, count: int) -> State:

@@ -58,19 +58,21 @@ def _loads(count: int, r: int, size: float, start: float, duration: float, seed:
 
 def _both(system: LagrangianSystem, state: State, actions: Actions, horizon: float = 0.3) -> tuple[Rollout, Rollout]:
     assert fast_path.supports(system, state, actions, Variational())
-    plain = RolloutSettings(backend="reference", maximum_refinements=1)
-    quick = RolloutSettings(maximum_refinements=1)
+    # Enough iterations that both solve every step fully, whatever their first guesses.
+    method = Variational(iterations=12)
+    plain = RolloutSettings(method, backend="reference", maximum_refinements=1)
+    quick = RolloutSettings(method, maximum_refinements=1)
     return (
         rollout(system, state, actions, horizon, STEP, settings=quick),
         rollout(system, state, actions, horizon, STEP, settings=plain),
     )
 
 
-def _assert_equal(ours: Rollout, reference: Rollout) -> None:
+def _assert_equal(ours: Rollout, reference: Rollout, tolerance: float = 1e-7) -> None:
     assert ours.outcomes == reference.outcomes
     assert torch.equal(ours.substeps, reference.substeps)
     for name in ("q", "qdot", "kinetic_energy", "potential_energy", "work", "dissipated"):
-        torch.testing.assert_close(getattr(ours, name), getattr(reference, name), rtol=1e-7, atol=1e-9)
+        torch.testing.assert_close(getattr(ours, name), getattr(reference, name), rtol=tolerance, atol=1e-2 * tolerance)
 
 
 def _still(k: int) -> State:
@@ -100,15 +102,20 @@ def test_viscous_damping_and_no_region() -> None:
     _assert_equal(*_both(system, _still(4), actions))
 
 
-def test_walls_edges_and_divergence_agree() -> None:
-    """Protects outcomes: fast candidates reach the walls, or leave altogether where there are none."""
-    start = State(torch.zeros(3, 4).double(), torch.tensor([[0.1], [5.0], [40.0]]).double() * torch.ones(4).double())
-    ours, reference = _both(_system(), start, Actions(3))
-    assert ours.outcomes[:2] == [Outcome.OK, Outcome.PRIOR_EDGE]
-    _assert_equal(ours, reference)
-    ours, reference = _both(_system(wall_frequency=0.0), start, Actions(3))
-    assert ours.outcomes[2] == Outcome.DIVERGED
-    _assert_equal(ours, reference)
+def test_walls_and_edges_agree() -> None:
+    """Protects outcomes: a fast candidate reaches the walls and comes back from them."""
+    start = State(torch.zeros(2, 4).double(), torch.tensor([[0.1], [5.0]]).double() * torch.ones(4).double())
+    ours, reference = _both(_system(), start, Actions(2))
+    assert ours.outcomes == [Outcome.OK, Outcome.PRIOR_EDGE]
+    _assert_equal(ours, reference, 1e-5)
+
+
+def test_divergence_agrees() -> None:
+    """Protects consumers: without walls a fast candidate leaves for good, and its trajectory stays finite."""
+    start = State(torch.zeros(2, 4).double(), torch.tensor([[0.1], [15.0]]).double() * torch.ones(4).double())
+    ours, reference = _both(_system(wall_frequency=0.0), start, Actions(2))
+    assert ours.outcomes == [Outcome.OK, Outcome.DIVERGED]
+    _assert_equal(ours, reference, 1e-5)
     assert ours.q.isfinite().all()
 
 

@@ -35,8 +35,8 @@ class Variational(Integrator):
     """
 
     name: ClassVar[str] = "variational"
-    iterations: int = 4
-    tolerance: float = 1e-3
+    iterations: int = 6
+    tolerance: float = 1e-6
 
     def step(
         self, system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: float
