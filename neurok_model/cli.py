@@ -9,10 +9,11 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from neurok_model.commands import Compactness, Predict, Reconstruction, Train
+from neurok_model.commands import Compactness, Predict, Reconstruction
 from neurok_model.data.commands import Families, Generate, Inspect, Validate
 from neurok_model.errors import NeurokError
-from neurok_model.training import TrainingStopped
+from neurok_model.training import TrainingInterrupted, TrainingStopped
+from neurok_model.training.commands import Train, parse_train
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,22 @@ Command = (
 )
 
 
+def parse(arguments: list[str]) -> Command:
+    """Read the command line; what ``train`` does by default depends on its first argument."""
+    if arguments[:1] == ["train"]:
+        return parse_train(arguments[1:])
+    return tyro.cli(Command, args=arguments, prog="neurok", description=__doc__)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the ``neurok`` command and return its exit status."""
-    command = tyro.cli(Command, args=arguments, prog="neurok", description=__doc__)
+    arguments = sys.argv[1:] if arguments is None else arguments
     console = Console()
     try:
-        command.run(console)
+        parse(arguments).run(console)
+    except TrainingInterrupted as interruption:
+        console.print(str(interruption))
+        return interruption.status
     except (NeurokError, TrainingStopped) as error:
         Console(stderr=True, style="red").print(str(error))
         return 1

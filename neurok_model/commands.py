@@ -21,22 +21,8 @@ from neurok_model.geometry import PointCloud, TriangleMesh
 from neurok_model.mechanics import Push
 from neurok_model.physics import PhysicsParameters
 from neurok_model.predictor import Predictor
-from neurok_model.training import TrainingConfiguration, train
 
 Vector = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Train:
-    """Train the three networks on objects generated on the fly; an interrupted run continues where it was."""
-
-    configuration: Annotated[TrainingConfiguration, tyro.conf.arg(name="")] = field(
-        default_factory=TrainingConfiguration
-    )
-
-    def run(self, console: Console) -> None:
-        """Train to the last step."""
-        console.print(f"checkpoint: {train(self.configuration, console)}")
 
 
 @dataclass(frozen=True)

@@ -2,148 +2,185 @@
 
 from __future__ import annotations
 
-import copy
-import json
+import signal
 import time
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch.utils.data import DataLoader, Subset
 
 from neurok_model.data.augmentation import NO_AUGMENTATION
-from neurok_model.data.families import family_names
-from neurok_model.data.pairs import PairBatch, PairBatches
-from neurok_model.device import choose_device
-from neurok_model.networks import NeurokNetworks, save_checkpoint
+from neurok_model.training.ablations import ablated
+from neurok_model.training.batches import BatchFeed, RememberedBatches
 from neurok_model.training.configuration import TrainingConfiguration
+from neurok_model.training.continuation import initial_networks, note_changes
+from neurok_model.training.display import Display
+from neurok_model.training.health import HealthMonitor, Observation
 from neurok_model.training.held_out import held_out_error
-from neurok_model.training.objective import LossTerms, objective
-from neurok_model.training.state import load_state, save_state
+from neurok_model.training.interruption import Interruption, TrainingInterrupted
+from neurok_model.training.processes import Processes
+from neurok_model.training.recording import Recorder
+from neurok_model.training.state import Progress, load_state, save_state
+from neurok_model.training.stepping import MEASURES, Stepper
 
-COLLAPSE_PATIENCE = 1000
-"""Steps before a run may be judged to have collapsed; no network moves anything in its first hundreds."""
-
-
-class TrainingStopped(RuntimeError):
-    """Training cannot go on; the message says why and where the last good checkpoint lies."""
+READING_STEPS = 10
+"""Steps between readings of the measures on CUDA, where each makes the processor wait for the device."""
+CURVE_STEPS = 10
+"""Steps between points of the curves."""
 
 
 def train(configuration: TrainingConfiguration, console: Console | None = None) -> Path:
-    """Train from scratch, or continue the run that ``configuration.output`` holds.
+    """Train from scratch or from a checkpoint, or continue the run that ``configuration.output`` holds.
+
+    Under torchrun every process calls this; they share ``configuration.output``.
 
     Returns:
         Path of the final checkpoint.
 
     Raises:
-        TrainingStopped: when the loss is not finite, or the latent has collapsed to no motion.
+        NeurokError: for settings that cannot be trained, or that differ from those of the run to be continued.
+        TrainingStopped: when the loss is not finite, training diverges, or the latent has collapsed.
+        TrainingInterrupted: after SIGTERM or Ctrl-C, with the state of the last step saved.
     """
-    return _Run(configuration, console or Console()).to_the_end()
+    ablated(configuration).check()
+    run = _Run(configuration.with_named_families(), console or Console())
+    try:
+        with Interruption() as interruption:
+            run.to_the_end(interruption)
+    finally:
+        run.close()
+    return run.checkpoint
 
 
 class _Run:
-    def __init__(self, configuration: TrainingConfiguration, console: Console) -> None:
+    def __init__(self, settings: TrainingConfiguration, console: Console) -> None:
+        self.settings = settings
+        self.configuration = configuration = ablated(settings)
         torch.set_num_threads(configuration.threads)
         torch.manual_seed(configuration.seed)
-        if not configuration.pairs.families:
-            # Named in the checkpoint, so that families added later do not change what this run drew from.
-            pairs = replace(configuration.pairs, families=tuple(family_names()))
-            configuration = replace(configuration, pairs=pairs)
-        self.configuration = configuration
-        self.console = console
-        self.device = choose_device(configuration.device)
-        self.networks = NeurokNetworks(configuration.networks).to(self.device)
-        self.averaged = copy.deepcopy(self.networks).requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(
-            self.networks.parameters(),
-            lr=configuration.learning_rate,
-            weight_decay=configuration.weight_decay,
-            betas=(0.9, 0.98),
-        )
-        self.generator = torch.Generator().manual_seed(configuration.seed)
+        self.processes = Processes(configuration)
+        self.console = console if self.processes.first else Console(quiet=True)
         self.checkpoint = configuration.output / "neurok.safetensors"
-        self.resume_from = configuration.output / "state.safetensors"
-        self.log = configuration.output / "log.jsonl"
-        self.step = 0
-        if self.resume_from.exists():
-            self.step = load_state(
-                self.resume_from, self.networks, self.averaged, self.optimiser, self.generator
-            )
-            console.print(f"continuing {configuration.output} at step {self.step}")
-
-    def to_the_end(self) -> Path:
-        configuration = self.configuration
-        batches = PairBatches(
-            configuration.pairs, configuration.augmentation, "train", configuration.seed, configuration.steps
-        )
-        loader = DataLoader(
-            Subset(batches, range(self.step, configuration.steps)),
-            batch_size=None,
-            num_workers=configuration.workers,
-            prefetch_factor=8 if configuration.workers else None,
-        )
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self.console) as progress:
-            task = progress.add_task("training", total=configuration.steps, completed=self.step)
-            for batch in loader:
-                terms = self._advance(PairBatch(*(tensor.to(self.device) for tensor in batch)))
-                progress.update(task, completed=self.step, description=_summary(self.step, terms))
-                if self.step % configuration.evaluate_every == 0 or self.step == configuration.steps:
-                    self._evaluate_and_save(terms)
-        return self.checkpoint
-
-    def _advance(self, batch: PairBatch) -> LossTerms:
-        configuration = self.configuration
-        weights = configuration.schedule.weights(self.step, configuration.steps)
-        factor = configuration.schedule.learning_rate_factor(self.step, configuration.steps)
-        for group in self.optimiser.param_groups:
-            group["lr"] = configuration.learning_rate * factor
-        terms = objective(
-            self.networks, batch, configuration.pairs.deformation_points, weights, self.generator
-        )
-        if not torch.isfinite(terms.total):
-            raise TrainingStopped(
-                f"the loss is {terms.total.item()} at step {self.step}; the last good checkpoint is {self.checkpoint}"
-            )
-        self.optimiser.zero_grad(set_to_none=True)
-        terms.total.backward()
-        torch.nn.utils.clip_grad_norm_(self.networks.parameters(), configuration.gradient_limit)
-        self.optimiser.step()
-        self.step += 1
-        decay = min(configuration.averaging, self.step / (self.step + 10.0))
-        with torch.no_grad():
-            for average, current in zip(self.averaged.parameters(), self.networks.parameters(), strict=True):
-                average.lerp_(current, 1.0 - decay)
-        return terms
-
-    def _evaluate_and_save(self, terms: LossTerms) -> None:
-        configuration = self.configuration
-        pairs = configuration.pairs.evenly()
-        batches = PairBatches(
-            pairs, NO_AUGMENTATION, "validation", configuration.seed, configuration.evaluation_batches
-        )
-        held_out = held_out_error(self.averaged, batches, self.device)
-        progress = self.step / configuration.steps
-        if progress > 0.3 and self.step >= COLLAPSE_PATIENCE and held_out["explained"] < 0.1:
-            raise TrainingStopped(
-                f"only {held_out['explained']:.0%} of the held-out motion is reconstructed at step {self.step}: "
-                f"the latent has collapsed; lower squeeze_divergence. The last good checkpoint is {self.checkpoint}"
-            )
-        record = {"step": self.step, "time": time.time(), **held_out}
-        record |= {name: value.item() for name, value in terms._asdict().items()}
-        description = {**configuration.to_dictionary(), "finished_steps": self.step, "held_out": held_out}
-        save_checkpoint(self.checkpoint, self.averaged, description)
-        save_state(self.resume_from, self.step, self.networks, self.averaged, self.optimiser, self.generator)
-        with self.log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-        self.console.print(
-            f"step {self.step}: held-out error {held_out['error']:.4f} (no motion {held_out['no_motion']:.4f}), "
-            f"motion explained {held_out['explained']:.0%}, "
-            f"divergence {float(terms.divergence):.1f}, active dimensions {int(terms.active_dimensions)}"
+        self.state = configuration.output / "state.safetensors"
+        networks, deformations = initial_networks(configuration)
+        self.stepper = Stepper(configuration, self.processes, networks)
+        self.progress = Progress(deformations=deformations, settings=settings.to_dictionary())
+        if self.state.exists():
+            stepper = self.stepper
+            saved = load_state(self.state, stepper.networks, stepper.averaged, stepper.optimisers)
+            self.progress = note_changes(saved, settings)
+            self.console.print(f"continuing {configuration.output} at step {self.progress.step}")
+        self.processes.require_same_step(self.progress.step)
+        self.monitor = HealthMonitor(configuration.steps, f"The last good checkpoint is {self.checkpoint}")
+        self.recorder = Recorder(configuration.output, self.progress.step) if self.processes.first else None
+        self.feed = BatchFeed(configuration, self.processes, self.progress.step)
+        self.held_out = RememberedBatches(
+            configuration.pairs.evenly(),
+            NO_AUGMENTATION,
+            "validation",
+            configuration.seed,
+            configuration.evaluation_batches,
         )
 
+    def to_the_end(self, interruption: Interruption) -> None:
+        """Train to the last step."""
+        configuration, progress, processes = self.configuration, self.progress, self.processes
+        seen_per_step = configuration.micro_batches * configuration.pairs.objects * configuration.pairs.targets
+        reading = READING_STEPS if processes.device.type == "cuda" else 1
+        batches = iter(self.feed)
+        sums, summed = torch.zeros(len(MEASURES) + 1, device=processes.device), 0
+        with Display(self.console, configuration.steps, progress.step) as display:
+            last = time.perf_counter()
+            while progress.step < configuration.steps:
+                sums[:-1] += self.stepper.advance(progress.step, batches)
+                summed += 1
+                progress.step += 1
+                progress.deformations += seen_per_step
+                evaluating = progress.step % configuration.evaluate_every == 0 or progress.step == configuration.steps
+                if progress.step % reading and not evaluating:
+                    continue
+                # One exchange says how training goes and whether any process was asked to end.
+                sums[-1] = float(interruption.signal is not None)
+                *means, asked_to_end = (processes.mean(sums) / summed).tolist()
+                measures = dict(zip(MEASURES, means, strict=True))
+                sums, summed = torch.zeros_like(sums), 0
+                now = time.perf_counter()
+                progress.seconds, last = progress.seconds + now - last, now
+                self._read(measures, display)
+                if evaluating:
+                    self._evaluate_and_save(measures, display)
+                    last = time.perf_counter()
+                if asked_to_end and progress.step < configuration.steps:
+                    self._end_early(interruption)
 
-def _summary(step: int, terms: LossTerms) -> str:
-    return f"step {step}  error {float(terms.mean_distance):.4f}  divergence {float(terms.divergence):.1f}"
+    def close(self) -> None:
+        """Finish the files of the first process."""
+        if self.recorder is not None:
+            self.recorder.close()
+
+    def _read(self, measures: dict[str, float], display: Display) -> None:
+        step = self.progress.step
+        self.monitor.observe(
+            step,
+            Observation(
+                loss=measures["total"],
+                gradient_norm=measures["gradient_norm"],
+                squared_error=measures["squared_error"],
+                squared_motion=measures["squared_motion"],
+                active_dimensions=measures["active_dimensions"],
+            ),
+        )
+        waited = self.feed.share_waited()
+        display.step(step, measures, waited)
+        if self.recorder is not None and step % CURVE_STEPS == 0:
+            self.recorder.training(step, {**measures, "waiting_for_data": waited})
+
+    def _evaluate_and_save(self, measures: dict[str, float], display: Display) -> None:
+        """The first process judges and writes; the others wait for its verdict."""
+        processes, progress, stepper = self.processes, self.progress, self.stepper
+        held_out: dict[str, float] = {}
+        if processes.first:
+            held_out = held_out_error(stepper.averaged, self.held_out, processes.device)
+        held_out = processes.from_first(held_out)
+        # Before anything is overwritten: what is on the disk is then the last good state.
+        self.monitor.observe_held_out(progress.step, held_out["explained"])
+        if self.recorder is not None:
+            record = {**measures, "seconds": progress.seconds, "deformations": progress.deformations}
+            self.recorder.evaluation(progress.step, record, held_out)
+            self.recorder.save(stepper.averaged, self._description(held_out))
+            self._save_state()
+            display.evaluation(progress.step, measures, held_out)
+
+    def _save_state(self) -> None:
+        stepper = self.stepper
+        save_state(self.state, self.progress, stepper.networks, stepper.averaged, stepper.optimisers)
+
+    def _description(self, held_out: dict[str, float]) -> dict[str, Any]:
+        """What the checkpoint's JSON file says about training."""
+        processes, progress = self.processes, self.progress
+        return {
+            **self.settings.to_dictionary(),
+            "finished_steps": progress.step,
+            "held_out": held_out,
+            "changes": progress.changes,
+            "compute": {
+                "deformations": progress.deformations,
+                "seconds": progress.seconds,
+                "parameters": sum(one.numel() for one in self.stepper.networks.parameters()),
+                "processes": processes.count,
+                "device": processes.device_name,
+                "precision": processes.precision,
+            },
+        }
+
+    def _end_early(self, interruption: Interruption) -> None:
+        number = self.processes.from_first(interruption.signal) or signal.SIGTERM
+        if self.processes.first:
+            self._save_state()
+        self.processes.from_first(None)  # No process leaves before the state is on the disk.
+        raise TrainingInterrupted(
+            f"stopped by {signal.Signals(number).name} at step {self.progress.step}, which is saved; the same command "
+            "continues there",
+            128 + number,
+        )

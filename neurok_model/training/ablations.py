@@ -1,0 +1,91 @@
+"""Training with one ingredient left out or changed, everything else and the compute being equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from neurok_model.data.augmentation import NO_AUGMENTATION
+from neurok_model.errors import ErrorCode, NeurokError
+from neurok_model.training.configuration import TrainingConfiguration
+
+FACTOR = 4.0
+"""How much stronger or weaker the divergence weight is made; twice as large a motion is then worth a dimension."""
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One row of the ablation table.
+
+    Attributes:
+        title: how tables call it.
+        apply: the change.
+    """
+
+    title: str
+    apply: Callable[[TrainingConfiguration], TrainingConfiguration]
+
+
+def _divergence_times(factor: float) -> Callable[[TrainingConfiguration], TrainingConfiguration]:
+    def change(configuration: TrainingConfiguration) -> TrainingConfiguration:
+        schedule = configuration.schedule
+        scaled = replace(
+            schedule,
+            squeeze_divergence=factor * schedule.squeeze_divergence,
+            final_divergence=factor * schedule.final_divergence,
+        )
+        return replace(configuration, schedule=scaled)
+
+    return change
+
+
+def _head(name: str) -> Callable[[TrainingConfiguration], TrainingConfiguration]:
+    return lambda configuration: replace(configuration, networks=replace(configuration.networks, head=name))
+
+
+ABLATIONS = {
+    "none": Ablation("full", lambda configuration: configuration),
+    "augmentation": Ablation(
+        "without augmentation", lambda configuration: replace(configuration, augmentation=NO_AUGMENTATION)
+    ),
+    "dual_quaternions": Ablation("without dual quaternions (plain displacements)", _head("displacement")),
+    "blend_skinning": Ablation("without blend skinning (a dual quaternion per point)", _head("pointwise")),
+    "nested_dropout": Ablation(
+        "without nested dropout",
+        lambda configuration: replace(configuration, schedule=replace(configuration.schedule, nested_share=0.0)),
+    ),
+    "squeeze": Ablation(
+        "without the squeeze",
+        lambda configuration: replace(
+            configuration,
+            schedule=replace(configuration.schedule, squeeze_divergence=configuration.schedule.final_divergence),
+        ),
+    ),
+    "stronger_divergence": Ablation("divergence weight times 4", _divergence_times(FACTOR)),
+    "weaker_divergence": Ablation("divergence weight divided by 4", _divergence_times(1.0 / FACTOR)),
+}
+"""By the name that ``neurok train --ablation NAME`` takes. Reduction is not among them: it is left out when a
+checkpoint is evaluated, not when it is trained."""
+
+
+def ablation_named(name: str) -> Ablation:
+    """Look an ablation up.
+
+    Raises:
+        NeurokError: ``INVALID_PARAMETER`` for an unknown name.
+    """
+    if name not in ABLATIONS:
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "ablation", name, "one of " + ", ".join(ABLATIONS))
+    return ABLATIONS[name]
+
+
+def ablated(configuration: TrainingConfiguration) -> TrainingConfiguration:
+    """What a run really computes with: its settings with the named ingredient left out.
+
+    Checkpoints carry the settings before this step together with the name, so that repeating a run from its own
+    JSON file does not apply the change twice.
+
+    Raises:
+        NeurokError: ``INVALID_PARAMETER`` for an unknown name.
+    """
+    return ablation_named(configuration.ablation).apply(configuration)

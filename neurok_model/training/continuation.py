@@ -1,0 +1,78 @@
+"""Where a run begins: at random weights, at a checkpoint, or where it was interrupted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from neurok_model.errors import ErrorCode, NeurokError
+from neurok_model.networks import NeurokNetworks, load_checkpoint
+from neurok_model.training.configuration import TrainingConfiguration
+from neurok_model.training.state import Progress
+
+
+def initial_networks(configuration: TrainingConfiguration) -> tuple[NeurokNetworks, int]:
+    """Networks to start from, and the deformations that they have already seen.
+
+    Raises:
+        NeurokError: ``INVALID_PARAMETER`` when the initial checkpoint holds networks of another form.
+    """
+    if configuration.initial is None:
+        return NeurokNetworks(configuration.networks), 0
+    networks, description = load_checkpoint(configuration.initial)
+    if networks.configuration != configuration.networks:
+        raise NeurokError(
+            ErrorCode.INVALID_PARAMETER,
+            "initial",
+            f"{configuration.initial} with {_listed(description['networks'], configuration.networks.to_dictionary())}",
+            "networks of the form that is trained; `neurok train CHECKPOINT.json` takes their settings over",
+        )
+    training = description["training"]
+    if "compute" in training:
+        return networks, int(training["compute"]["deformations"])
+    pairs = training.get("pairs", {})
+    return networks, training.get("finished_steps", 0) * pairs.get("objects", 0) * pairs.get("targets", 0)
+
+
+def note_changes(saved: Progress, configuration: TrainingConfiguration) -> Progress:
+    """Compare the settings of an interrupted run with those it is to be continued with.
+
+    Returns:
+        The run's progress with the new settings, and a note of what changed when anything did.
+
+    Raises:
+        NeurokError: ``INVALID_PARAMETER`` when they differ and ``accept_changes`` is not set.
+    """
+    new = configuration.to_dictionary()
+    before, after = _flat(saved.settings), _flat(new)
+    changed = {name: after.get(name) for name in sorted(before.keys() | after) if before.get(name) != after.get(name)}
+    if not changed:
+        return saved
+    if not configuration.accept_changes:
+        raise NeurokError(
+            ErrorCode.INVALID_PARAMETER,
+            "settings",
+            _listed(saved.settings, new),
+            f"those of the run in {configuration.output}, another --output, or --accept-changes",
+        )
+    return replace(saved, settings=new, changes=[*saved.changes, {"step": saved.step, "settings": changed}])
+
+
+def _listed(before: dict[str, Any], after: dict[str, Any]) -> str:
+    first, second = _flat(before), _flat(after)
+    return ", ".join(
+        f"{name} {first.get(name)} -> {second.get(name)}"
+        for name in sorted(first.keys() | second)
+        if first.get(name) != second.get(name)
+    )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted name, tuples as lists, as JSON would give them back."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = list(value) if isinstance(value, tuple) else value
+    return flat
