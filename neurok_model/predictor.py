@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -108,13 +109,19 @@ class Predictor:
         box, samples = prepared.normalisation, prepared.samples
         points = torch.as_tensor(box.apply(samples.points), dtype=torch.float32, device=self.device)[None]
         normals = torch.as_tensor(box.direction(samples.normals), dtype=torch.float32, device=self.device)[None]
-        prior = self.networks.prior_encoder(points, normals)
+        prior = self.networks.prior_encoder(*self._as_trained(points, normals))
         still = torch.zeros_like(points)[:, None]
         identity = still.new_zeros(*still.shape[:-1], 8)
         identity[..., 0] = 1.0
         posterior = self.networks.deformation_encoder(prior, points, normals, still, identity)
-        bound = self.networks.decoder.bind(points, normals, prior.context)
+        bound = self.networks.decoder.bind(points, normals, prior)
         return bound, prior, posterior.mean[0, 0]
+
+    def _as_trained(self, *columns: Float[Tensor, "b n 3"]) -> tuple[Float[Tensor, "b s 3"], ...]:
+        """As many surface points as the prior encoder was trained with, spread as the others are."""
+        count, wanted = columns[0].shape[1], self.networks.configuration.scan_points
+        chosen = np.random.default_rng(self.seed).permutation(count)[:wanted]
+        return tuple(column[:, torch.as_tensor(chosen, device=column.device)] for column in columns)
 
     def _vertex_decoder(self, prepared: PreparedScan, bound: BoundDecoder) -> _MetricDecoder:
         box = prepared.normalisation

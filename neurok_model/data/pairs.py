@@ -6,7 +6,9 @@ resumed run continues with exactly the batches that it would have seen.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +22,7 @@ from neurok_model.data.augmentation import AugmentationConfiguration, corrupt_sc
 from neurok_model.data.families import build_object, family_names
 from neurok_model.data.generated_object import GeneratedObject, ObjectKind
 from neurok_model.data.quaternions import quaternion_conjugate, quaternion_product
+from neurok_model.data.sources import DrawnFrames, StoredSource
 from neurok_model.geometry.normalisation import Normalisation
 from neurok_model.geometry.sampling import draw_on_triangles, triangle_areas_and_normals
 
@@ -40,15 +43,19 @@ class PairConfiguration:
         query_points: surface points at which the decoder is judged.
         families: names of the families to draw from; empty for all. A name that stands twice is drawn twice as
             often.
+        motions: folder of stored motions (`neurok data generate`), drawn from beside the families; empty for none.
+        motion_share: share of the scans that are drawn from stored motions, each of their families equally often.
     """
 
     objects: int = 16
     scans_per_instance: int = 1
     targets: int = 4
-    scan_points: int = 256
+    scan_points: int = 512
     deformation_points: int = 96
     query_points: int = 128
     families: tuple[str, ...] = ()
+    motions: str = ""
+    motion_share: float = 0.25
 
     def evenly(self) -> PairConfiguration:
         """The same with every family once: how often training drew a family must not weigh in its judgement."""
@@ -83,7 +90,9 @@ class PairBatches(Dataset[PairBatch]):
         self.split = split
         self.seed = seed
         self.count = count
-        self.families = list(configuration.families or family_names())
+        self._generated = list(configuration.families or family_names())
+        self._stored = StoredSource(Path(configuration.motions)) if configuration.motions else None
+        self.families = self._generated + list(self._stored.families if self._stored else ())
 
     def __len__(self) -> int:
         return self.count
@@ -92,16 +101,27 @@ class PairBatches(Dataset[PairBatch]):
         generator = np.random.default_rng((self.seed, SPLITS[self.split], number))
         examples: list[tuple[np.ndarray, ...]] = []
         while len(examples) < self.configuration.objects:
-            family = int(generator.integers(len(self.families)))
-            instance = build_object(self.families[family], instance_seed(self.split, generator))
-            if instance.degrees_of_freedom == 0:
-                continue  # Everything locked: there is no motion to learn from.
             scans = min(self.configuration.scans_per_instance, self.configuration.objects - len(examples))
-            examples += [
-                make_example(instance, self.configuration, self.augmentation, generator, family) for _ in range(scans)
-            ]
+            for drawn in self._draw(generator, scans):
+                family = self.families.index(drawn.family)
+                examples.append(make_example(drawn, self.configuration, self.augmentation, generator, family))
         columns = zip(*examples, strict=True)
         return PairBatch(*(torch.from_numpy(np.stack(column)) for column in columns))
+
+    def _draw(self, generator: np.random.Generator, scans: int) -> Iterator[DrawnFrames]:
+        """Scans and their deformations, from one instance posed on the fly or from stored sequences."""
+        if self._stored and generator.random() < self.configuration.motion_share:
+            for _ in range(scans):
+                yield self._stored.draw(self.split, generator, 1 + self.configuration.targets)
+            return
+        family = self._generated[int(generator.integers(len(self._generated)))]
+        instance = build_object(family, instance_seed(self.split, generator))
+        if instance.degrees_of_freedom == 0:
+            return  # Everything locked: there is no motion to learn from.
+        for _ in range(scans):
+            rest = instance.sample_states(generator, 1)
+            frames = instance.pose(np.concatenate((rest, target_states(instance, self.configuration, generator))))
+            yield DrawnFrames(family, instance.kind, instance.triangles, instance.part_of_vertex, frames)
 
 
 def instance_seed(split: str, generator: np.random.Generator) -> int:
@@ -126,17 +146,14 @@ def target_states(
 
 
 def make_example(
-    instance: GeneratedObject,
+    drawn: DrawnFrames,
     configuration: PairConfiguration,
     augmentation: AugmentationConfiguration,
     generator: np.random.Generator,
     family: int,
 ) -> tuple[np.ndarray, ...]:
-    """One scan of an instance and its deformations; the fields of :class:`PairBatch` without the batch."""
-    rest = instance.sample_states(generator, 1)[0]
-    states = np.concatenate((rest[None], target_states(instance, configuration, generator)))
-    frames = instance.pose(states)
-    triangles = instance.triangles
+    """One scan (the first of the frames) and its deformations; the fields of :class:`PairBatch` without the batch."""
+    frames, triangles = drawn.frames, drawn.triangles
     areas, triangle_normals = triangle_areas_and_normals(frames.vertices[0][triangles])
     clean = configuration.deformation_points + configuration.query_points
     triangle, barycentric = draw_on_triangles(areas, clean + configuration.scan_points, generator)
@@ -147,9 +164,7 @@ def make_example(
     nearest = corners[np.arange(len(corners)), barycentric.argmax(axis=1)]
     absolute = frames.rotations[:, nearest]
     rotations = quaternion_product(absolute[1:], quaternion_conjugate(absolute[:1]))
-    positions, normals, rotations = reorient(
-        positions, triangle_normals[triangle], rotations, augmentation, generator
-    )
+    positions, normals, rotations = reorient(positions, triangle_normals[triangle], rotations, augmentation, generator)
     scan_points, scan_normals = corrupt_scan(positions[0, clean:], normals[clean:], augmentation, generator)
     box = Normalisation.of(scan_points)
     still = positions[0, :clean]

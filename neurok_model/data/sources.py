@@ -13,9 +13,13 @@ from jaxtyping import Int
 
 from neurok_model.data.families import build_object, family_names
 from neurok_model.data.generated_object import Frames, ObjectKind
+from neurok_model.data.sequences import MotionSequence
 from neurok_model.data.shards import Shard
 from neurok_model.data.splits import checked_split, seed_in_split
 from neurok_model.errors import ErrorCode, NeurokError
+
+MOST_KEPT = 4096
+"""Sequences that a process keeps in memory, about a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class StoredSource(SequenceSource):
         self.families = tuple(sorted(families)) or tuple(present)
         self._index: dict[tuple[str, str], list[tuple[Path, int]]] = {}
         self._opened: dict[Path, Shard] = {}
+        self._kept: dict[tuple[Path, int], MotionSequence] = {}
         self._process = os.getpid()
 
     def draw(
@@ -109,7 +114,7 @@ class StoredSource(SequenceSource):
         family = self.families[int(generator.integers(len(self.families)))]
         entries = self.entries(family, split)
         path, number = entries[int(generator.integers(len(entries)))]
-        sequence = self._shard(path).read(number)
+        sequence = self._read(path, number)
         total = len(sequence.vertices)
         first = int(generator.integers(total))
         others = generator.integers(total, size=count - 1)
@@ -134,8 +139,16 @@ class StoredSource(SequenceSource):
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "folder", value, f"shards named {split}-*.h5")
         return self._index[key]
 
+    def _read(self, path: Path, number: int) -> MotionSequence:
+        """One sequence, from memory where it was read before: unpacking costs more than everything else."""
+        if (path, number) not in self._kept:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[path, number] = self._shard(path).read(number)
+        return self._kept[path, number]
+
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_opened": {}}
+        return {**self.__dict__, "_opened": {}, "_kept": {}}
 
     def _shard(self, path: Path) -> Shard:
         if self._process != os.getpid():

@@ -61,9 +61,7 @@ def to_rotation_translation(
     return rotation, translation
 
 
-def transform_points(
-    dual_quaternion: Float[Tensor, "*#b 8"], points: Float[Tensor, "*#b 3"]
-) -> Float[Tensor, "*b 3"]:
+def transform_points(dual_quaternion: Float[Tensor, "*#b 8"], points: Float[Tensor, "*#b 3"]) -> Float[Tensor, "*b 3"]:
     """Apply the rigid motion of a dual quaternion (normalised here) to points."""
     rotation, translation = to_rotation_translation(dual_quaternion)
     return rotate(rotation, points) + translation
@@ -85,3 +83,13 @@ def from_centred_motion(
 ) -> Float[Tensor, "*b 8"]:
     """Dual quaternion of x -> R (x - c) + c + t: a rotation about ``centre``, then a translation."""
     return from_rotation_translation(rotation, centre + translation - rotate(rotation, centre))
+
+
+def exponential(rotation_vector: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 4"]:
+    """Unit quaternion of a rotation vector (axis times angle, radians).
+
+    A tiny constant under the root keeps first and second derivatives finite at no rotation; it changes an angle of
+    zero to 1e-6.
+    """
+    half = 0.5 * ((rotation_vector * rotation_vector).sum(-1, keepdim=True) + 1e-12).sqrt()
+    return torch.cat((half.cos(), 0.5 * rotation_vector * (half.sin() / half)), dim=-1)

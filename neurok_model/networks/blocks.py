@@ -8,10 +8,20 @@ current PyTorch.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Normalise(nn.RMSNorm):
+    """RMSNorm in the precision of its input, so that mixed precision keeps the fused kernel."""
+
+    def forward(self, tokens: Float[Tensor, "*b w"]) -> Float[Tensor, "*b w"]:
+        """Return the tokens with unit root-mean-square channels, scaled by the learned gains."""
+        return functional.rms_norm(tokens, self.normalized_shape, self.weight.to(tokens.dtype), self.eps)
 
 
 class Attention(nn.Module):
@@ -24,13 +34,11 @@ class Attention(nn.Module):
         self.to_key_value = nn.Linear(width, 2 * width, bias=False)
         self.to_output = nn.Linear(width, width)
 
-    def forward(
-        self, queries: Float[Tensor, "*#b q w"], memory: Float[Tensor, "*#b m w"]
-    ) -> Float[Tensor, "*b q w"]:
+    def forward(self, queries: Float[Tensor, "*#b q w"], memory: Float[Tensor, "*#b m w"]) -> Float[Tensor, "*b q w"]:
         """Return what each query gathered from the memory; leading dimensions broadcast."""
         query = self._split(self.to_query(queries))
         key, value = (self._split(part) for part in self.to_key_value(memory).chunk(2, dim=-1))
-        scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+        scores = (query / math.sqrt(query.shape[-1])) @ key.transpose(-1, -2)
         gathered = torch.softmax(scores, dim=-1) @ value
         return self.to_output(gathered.transpose(-2, -3).flatten(-2))
 
@@ -50,15 +58,13 @@ class CrossBlock(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.normalise_queries = nn.RMSNorm(width)
-        self.normalise_memory = nn.RMSNorm(width)
+        self.normalise_queries = Normalise(width)
+        self.normalise_memory = Normalise(width)
         self.attention = Attention(width, heads)
-        self.normalise_hidden = nn.RMSNorm(width)
+        self.normalise_hidden = Normalise(width)
         self.feed_forward = FeedForward(width)
 
-    def forward(
-        self, tokens: Float[Tensor, "*#b q w"], memory: Float[Tensor, "*#b m w"]
-    ) -> Float[Tensor, "*b q w"]:
+    def forward(self, tokens: Float[Tensor, "*#b q w"], memory: Float[Tensor, "*#b m w"]) -> Float[Tensor, "*b q w"]:
         """Return the updated tokens."""
         tokens = tokens + self.attention(self.normalise_queries(tokens), self.normalise_memory(memory))
         return tokens + self.feed_forward(self.normalise_hidden(tokens))
@@ -69,9 +75,9 @@ class SelfBlock(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.normalise_tokens = nn.RMSNorm(width)
+        self.normalise_tokens = Normalise(width)
         self.attention = Attention(width, heads)
-        self.normalise_hidden = nn.RMSNorm(width)
+        self.normalise_hidden = Normalise(width)
         self.feed_forward = FeedForward(width)
 
     def forward(self, tokens: Float[Tensor, "*b n w"]) -> Float[Tensor, "*b n w"]:
@@ -101,6 +107,21 @@ class FourierFeatures(nn.Module):
         return torch.cat((positions, angles.sin(), angles.cos()), dim=-1)
 
 
+def unit_gain(*sizes: int) -> nn.Sequential:
+    """Linear layers with GELUs between them, whose outputs vary as much as their inputs from the start.
+
+    PyTorch's usual initialisation shrinks variation by the root of three per layer and adds biases beside which the
+    differences between points or latents all but disappear.
+    """
+    layers: list[nn.Module] = []
+    for size, following in pairwise(sizes):
+        layer = nn.Linear(size, following)
+        nn.init.normal_(layer.weight, std=(2.0 if layers else 1.0) ** 0.5 * size**-0.5)
+        nn.init.zeros_(layer.bias)
+        layers += [nn.GELU(), layer] if layers else [layer]
+    return nn.Sequential(*layers)
+
+
 def learned_tokens(count: int, width: int) -> nn.Parameter:
     """Tokens that a Perceiver learns instead of reading them from its input."""
-    return nn.Parameter(torch.randn(count, width) * width**-0.5)
+    return nn.Parameter(torch.randn(count, width) * 0.5)

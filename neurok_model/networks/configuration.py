@@ -20,8 +20,13 @@ class NetworkConfiguration:
         latent_tokens: tokens that make up z.
         latent_channels: numbers per latent token; z has latent_tokens * latent_channels dimensions.
         fourier_octaves: octaves of the positional embedding.
-        head: "blend_skinning" (fixed weights, moving handles) or "pointwise" (the paper's free output).
+        head: "blend_skinning" (fixed weights, moving handles), "pointwise" (the paper's free output), or "displacement"
+            (free output without dual quaternions, neither into the deformation encoder nor out of the decoder).
         handles: moving frames of the blend-skinning head.
+        scan_points: surface points that the prior encoder reads; the features of neighbourhoods are learned at this
+            density.
+        neighbours: scan points around a point that describe its neighbourhood.
+        neighbour_width: channels of that description.
     """
 
     width: int = 128
@@ -35,6 +40,9 @@ class NetworkConfiguration:
     fourier_octaves: int = 7
     head: str = "blend_skinning"
     handles: int = 16
+    scan_points: int = 512
+    neighbours: int = 12
+    neighbour_width: int = 32
 
     @property
     def latent_dimension(self) -> int:

@@ -13,8 +13,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from neurok_model.geometry import dual_quaternions as dq
-from neurok_model.networks.blocks import CrossBlock, FourierFeatures, SelfBlock, learned_tokens
+from neurok_model.networks.blocks import CrossBlock, Normalise, SelfBlock, learned_tokens, unit_gain
 from neurok_model.networks.configuration import NetworkConfiguration
+from neurok_model.networks.prior_encoder import KinematicPrior
+from neurok_model.networks.surface_features import SurfaceFeatures
 
 
 class PointQueries(nn.Module):
@@ -23,20 +25,17 @@ class PointQueries(nn.Module):
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()
         width, heads = configuration.width, configuration.heads
-        self.fourier = FourierFeatures(configuration.fourier_octaves)
-        self.embed_points = nn.Sequential(
-            nn.Linear(self.fourier.channels + 3, width), nn.GELU(), nn.Linear(width, width)
-        )
+        self.embed_points = SurfaceFeatures(configuration)
         self.read = nn.ModuleList(CrossBlock(width, heads) for _ in range(2))
-        self.normalise = nn.RMSNorm(width)
+        self.normalise = Normalise(width)
 
     def forward(
-        self, points: Float[Tensor, "b n 3"], normals: Float[Tensor, "b n 3"], context: Float[Tensor, "b c w"]
+        self, points: Float[Tensor, "b n 3"], normals: Float[Tensor, "b n 3"], prior: KinematicPrior
     ) -> Float[Tensor, "b n w"]:
         """Embed points (normalised coordinates) and let them read the context."""
-        features = self.embed_points(torch.cat((self.fourier(points), normals), dim=-1))
+        features = self.embed_points(points, normals, prior.scan_points, prior.scan_normals)
         for block in self.read:
-            features = block(features, context)
+            features = block(features, prior.context)
         return self.normalise(features)
 
 
@@ -48,7 +47,7 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def bind(
-        self, features: Float[Tensor, "b n w"], points: Float[Tensor, "b n 3"]
+        self, features: Float[Tensor, "b n w"], points: Float[Tensor, "b n 3"], own: Float[Tensor, "b h w"]
     ) -> tuple[Tensor, ...]:
         """Whatever per-point quantities do not depend on z; the second dimension is the point's."""
 
@@ -68,44 +67,52 @@ class Head(nn.Module, ABC):
 class BlendSkinningHead(Head):
     """Fixed blend weights per point and a few moving handles: dual-quaternion blend skinning.
 
-    The cost per latent does not grow with the number of points, until displacements are asked for.
+    A handle chooses its region by comparing its own token with the features of points, and turns about a pivot that
+    belongs to the object, not to the latent: a hinge is then one angle. The cost per latent does not grow with the
+    number of points, until displacements are asked for.
     """
 
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()
-        self.tokens = learned_tokens(configuration.handles, configuration.width)
-        self.to_weights = nn.Linear(configuration.width, configuration.handles)
-        self.to_motion = nn.Linear(configuration.width, 7)
+        width = configuration.width
+        self.tokens = learned_tokens(configuration.handles, width)
+        self.to_query = nn.Sequential(unit_gain(width, width), Normalise(width))
+        self.to_key = nn.Sequential(unit_gain(width, width), Normalise(width))
+        self.to_pivot = nn.Linear(width, 3)
+        self.to_motion = nn.Linear(width, 6)
         nn.init.zeros_(self.to_motion.bias)
+        nn.init.zeros_(self.to_pivot.bias)
         with torch.no_grad():
             self.to_motion.weight *= 0.2
+            self.to_pivot.weight *= 0.2
 
     def bind(
-        self, features: Float[Tensor, "b n w"], points: Float[Tensor, "b n 3"]
+        self, features: Float[Tensor, "b n w"], points: Float[Tensor, "b n 3"], own: Float[Tensor, "b h w"]
     ) -> tuple[Tensor, ...]:
-        """Blend weights [b, n, h] of every point, and the centre [b, h, 3] of every handle's region."""
-        weights = torch.softmax(self.to_weights(features), dim=-1)
+        """Blend weights [b, n, h] of every point, and every handle's pivot [b, h, 3]."""
+        agreement = self.to_query(features) @ self.to_key(own).mT / features.shape[-1] ** 0.5
+        # Weights and motions stay in single precision: half of it would show as noise on the surface.
+        weights = torch.softmax(agreement.to(points.dtype), dim=-1)
         mass = weights.sum(dim=1).clamp_min(1e-6)
-        centres = weights.transpose(1, 2) @ points / mass[..., None]
-        return weights, centres
+        centres = weights.mT @ points / mass[..., None]
+        return weights, centres + self.to_pivot(own).to(points.dtype)
 
     def drive(
         self, bound: tuple[Tensor, ...], index: Int[Tensor, "v k"], weight: Float[Tensor, "v k"]
     ) -> tuple[Tensor, ...]:
         """Average the blend weights: the blended dual quaternion is linear in them."""
-        weights, centres = bound
-        return (weights[:, index] * weight[..., None]).sum(dim=-2), centres
+        weights, pivots = bound
+        return (weights[:, index] * weight[..., None]).sum(dim=-2), pivots
 
     def forward(
         self, bound: tuple[Tensor, ...], own: Float[Tensor, "b f h w"], latent: Float[Tensor, "b f l w"]
     ) -> Float[Tensor, "b f n 8"]:
         """Blend the handles' dual quaternions."""
-        weights, centres = bound
-        motion = self.to_motion(own)
-        rotation = motion[..., :4] + motion.new_tensor((1.0, 0.0, 0.0, 0.0))
-        rotation = rotation * (rotation * rotation).sum(-1, keepdim=True).clamp_min(1e-8).rsqrt()
-        handles = dq.from_centred_motion(rotation, motion[..., 4:], centres[:, None])
-        return weights[:, None] @ handles
+        weights, pivots = bound
+        turn, translation = self.to_motion(own).to(weights.dtype).split(3, dim=-1)
+        with torch.autocast(weights.device.type, enabled=False):
+            handles = dq.from_centred_motion(dq.exponential(turn), translation, pivots[:, None])
+            return weights[:, None] @ handles
 
 
 class PointwiseHead(Head):
@@ -115,14 +122,14 @@ class PointwiseHead(Head):
         super().__init__()
         self.tokens = learned_tokens(1, configuration.width)
         self.read = CrossBlock(configuration.width, configuration.heads)
-        self.normalise = nn.RMSNorm(configuration.width)
-        self.to_motion = nn.Linear(configuration.width, 7)
+        self.normalise = Normalise(configuration.width)
+        self.to_motion = nn.Linear(configuration.width, 6)
         nn.init.zeros_(self.to_motion.bias)
         with torch.no_grad():
             self.to_motion.weight *= 0.2
 
     def bind(
-        self, features: Float[Tensor, "b n w"], points: Float[Tensor, "b n 3"]
+        self, features: Float[Tensor, "b n w"], points: Float[Tensor, "b n 3"], own: Float[Tensor, "b h w"]
     ) -> tuple[Tensor, ...]:
         """The point features [b, n, w] themselves, and the points [b, n, 3]."""
         return features, points
@@ -133,13 +140,43 @@ class PointwiseHead(Head):
         """Predict a rotation about the point and a displacement of it."""
         features, points = bound
         read = self.read(features[:, None], torch.cat((own, latent), dim=-2))
-        motion = self.to_motion(self.normalise(read))
-        rotation = motion[..., :4] + motion.new_tensor((1.0, 0.0, 0.0, 0.0))
-        rotation = rotation * (rotation * rotation).sum(-1, keepdim=True).clamp_min(1e-8).rsqrt()
-        return dq.from_centred_motion(rotation, motion[..., 4:], points[:, None])
+        turn, translation = self.to_motion(self.normalise(read)).to(points.dtype).split(3, dim=-1)
+        with torch.autocast(points.device.type, enabled=False):
+            return dq.from_centred_motion(dq.exponential(turn), translation, points[:, None])
 
 
-HEADS: dict[str, type[Head]] = {"blend_skinning": BlendSkinningHead, "pointwise": PointwiseHead}
+class DisplacementHead(Head):
+    """Every point reads the latent tokens and predicts how far it moves, without turning: no dual quaternions."""
+
+    def __init__(self, configuration: NetworkConfiguration) -> None:
+        super().__init__()
+        self.tokens = learned_tokens(1, configuration.width)
+        self.read = CrossBlock(configuration.width, configuration.heads)
+        self.normalise = Normalise(configuration.width)
+        self.to_displacement = nn.Linear(configuration.width, 3)
+
+    def bind(
+        self, features: Float[Tensor, "b n w"], points: Float[Tensor, "b n 3"], own: Float[Tensor, "b h w"]
+    ) -> tuple[Tensor, ...]:
+        """The point features [b, n, w] themselves, and the points [b, n, 3]."""
+        return features, points
+
+    def forward(
+        self, bound: tuple[Tensor, ...], own: Float[Tensor, "b f h w"], latent: Float[Tensor, "b f l w"]
+    ) -> Float[Tensor, "b f n 8"]:
+        """Predict translations."""
+        features, points = bound
+        read = self.read(features[:, None], torch.cat((own, latent), dim=-2))
+        translation = self.to_displacement(self.normalise(read)).to(points.dtype)
+        still = translation.new_tensor((1.0, 0.0, 0.0, 0.0)).expand(*translation.shape[:-1], 4)
+        return dq.from_rotation_translation(still, translation)
+
+
+HEADS: dict[str, type[Head]] = {
+    "blend_skinning": BlendSkinningHead,
+    "pointwise": PointwiseHead,
+    "displacement": DisplacementHead,
+}
 
 
 class Decoder(nn.Module):
@@ -150,21 +187,25 @@ class Decoder(nn.Module):
         width, heads = configuration.width, configuration.heads
         self.latent_tokens = configuration.latent_tokens
         self.queries = PointQueries(configuration)
-        self.embed_latent = nn.Linear(configuration.latent_channels, width)
+        self.embed_latent = unit_gain(configuration.latent_channels, width)
+        self.inform = unit_gain(configuration.latent_dimension, width)
         self.position = learned_tokens(configuration.latent_tokens, width)
         self.head: Head = HEADS[configuration.head](configuration)
         self.read_context = CrossBlock(width, heads)
+        self.exchange = SelfBlock(width, heads)
+        self.read_again = CrossBlock(width, heads)
         self.blocks = nn.ModuleList(SelfBlock(width, heads) for _ in range(configuration.decoder_layers))
-        self.normalise = nn.RMSNorm(width)
+        self.normalise = Normalise(width)
 
     def bind(
-        self, points: Float[Tensor, "b n 3"], normals: Float[Tensor, "b n 3"], context: Float[Tensor, "b c w"]
+        self, points: Float[Tensor, "b n 3"], normals: Float[Tensor, "b n 3"], prior: KinematicPrior
     ) -> BoundDecoder:
         """Do once per object what does not depend on z."""
-        features = self.queries(points, normals, context)
-        own = self.read_context(self.head.tokens.expand(len(points), -1, -1), context)
-        latent = self.read_context(self.position.expand(len(points), -1, -1), context)
-        return BoundDecoder(self, self.head.bind(features, points), own, latent, points)
+        features = self.queries(points, normals, prior)
+        tokens = torch.cat((self.head.tokens, self.position)).expand(len(points), -1, -1)
+        tokens = self.read_again(self.exchange(self.read_context(tokens, prior.context)), prior.context)
+        own, latent = tokens.split((len(self.head.tokens), self.latent_tokens), dim=1)
+        return BoundDecoder(self, self.head.bind(features, points, own), own, latent, points)
 
 
 class BoundDecoder:
@@ -202,7 +243,8 @@ class BoundDecoder:
         decoder = self.decoder
         latent = decoder.embed_latent(latents.unflatten(-1, (decoder.latent_tokens, -1)))
         latent = latent + self.latent_tokens[:, None]
-        own = self.own_tokens[:, None].expand(-1, latents.shape[1], -1, -1)
+        # The head's tokens know z from the start; by attention alone they would learn of it only slowly.
+        own = self.own_tokens[:, None] + decoder.inform(latents)[:, :, None]
         tokens = torch.cat((own, latent), dim=-2)
         for block in decoder.blocks:
             tokens = block(tokens)

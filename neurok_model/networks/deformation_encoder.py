@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neurok_model.networks.blocks import CrossBlock, FourierFeatures, SelfBlock, learned_tokens
+from neurok_model.networks.blocks import CrossBlock, FourierFeatures, Normalise, SelfBlock, learned_tokens, unit_gain
 from neurok_model.networks.configuration import NetworkConfiguration
 from neurok_model.networks.prior_encoder import KinematicPrior
 
@@ -32,15 +32,16 @@ class DeformationEncoder(nn.Module):
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()
         width, heads = configuration.width, configuration.heads
+        self.sees_rotations = configuration.head != "displacement"
         self.fourier = FourierFeatures(configuration.fourier_octaves)
         channels = 2 * self.fourier.channels + 3 + 3 + 8
-        self.embed_points = nn.Sequential(nn.Linear(channels, width), nn.GELU(), nn.Linear(width, width))
+        self.embed_points = unit_gain(channels, width, width)
         self.tokens = learned_tokens(configuration.latent_tokens, width)
         self.read_context = CrossBlock(width, heads)
         self.read_deformation = CrossBlock(width, heads)
         self.read_again = CrossBlock(width, heads)
         self.blocks = nn.ModuleList(SelfBlock(width, heads) for _ in range(configuration.deformation_layers))
-        self.normalise = nn.RMSNorm(width)
+        self.normalise = Normalise(width)
         self.to_posterior = nn.Linear(width, 2 * configuration.latent_channels)
         nn.init.zeros_(self.to_posterior.bias)
         with torch.no_grad():
@@ -56,10 +57,10 @@ class DeformationEncoder(nn.Module):
         dual_quaternions: Float[Tensor, "b f n 8"],
     ) -> Posterior:
         """Encode f deformations of each of b objects (normalised coordinates)."""
+        if not self.sees_rotations:
+            dual_quaternions = torch.zeros_like(dual_quaternions)
         still = torch.cat((self.fourier(points), normals), dim=-1)[:, None]
-        moved = torch.cat(
-            (self.fourier(points[:, None] + displacement), displacement, dual_quaternions), dim=-1
-        )
+        moved = torch.cat((self.fourier(points[:, None] + displacement), displacement, dual_quaternions), dim=-1)
         features = self.embed_points(torch.cat((still.expand(*moved.shape[:3], -1), moved), dim=-1))
         tokens = self.read_context(self.tokens.expand(len(points), -1, -1), prior.context)[:, None]
         tokens = self.read_deformation(tokens, features)

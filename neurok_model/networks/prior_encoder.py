@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neurok_model.networks.blocks import CrossBlock, FourierFeatures, SelfBlock, learned_tokens
+from neurok_model.networks.blocks import CrossBlock, Normalise, SelfBlock, learned_tokens
 from neurok_model.networks.configuration import NetworkConfiguration
+from neurok_model.networks.surface_features import SurfaceFeatures
 
 
 class KinematicPrior(NamedTuple):
-    """The prior N(mean, I) over z, and the tokens that describe M0 to the other two networks."""
+    """The prior N(mean, I) over z, and what describes M0 to the other two networks: tokens and the scan itself."""
 
     mean: Float[Tensor, "b k"]
     context: Float[Tensor, "b c w"]
+    scan_points: Float[Tensor, "b s 3"]
+    scan_normals: Float[Tensor, "b s 3"]
 
 
 class PriorEncoder(nn.Module):
@@ -25,24 +27,21 @@ class PriorEncoder(nn.Module):
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()
         width, heads = configuration.width, configuration.heads
-        self.fourier = FourierFeatures(configuration.fourier_octaves)
-        self.embed_points = nn.Sequential(
-            nn.Linear(self.fourier.channels + 3, width), nn.GELU(), nn.Linear(width, width)
-        )
+        self.embed_points = SurfaceFeatures(configuration)
         self.tokens = learned_tokens(configuration.context_tokens, width)
         self.read_first = CrossBlock(width, heads)
         self.read_again = CrossBlock(width, heads)
         half = configuration.context_layers // 2
         self.early = nn.ModuleList(SelfBlock(width, heads) for _ in range(half))
         self.late = nn.ModuleList(SelfBlock(width, heads) for _ in range(configuration.context_layers - half))
-        self.normalise = nn.RMSNorm(width)
+        self.normalise = Normalise(width)
         self.latent_tokens = learned_tokens(configuration.latent_tokens, width)
         self.read_latent = CrossBlock(width, heads)
         self.to_mean = nn.Linear(width, configuration.latent_channels)
 
     def forward(self, points: Float[Tensor, "b n 3"], normals: Float[Tensor, "b n 3"]) -> KinematicPrior:
         """Encode surface points (normalised coordinates) and their unit normals."""
-        features = self.embed_points(torch.cat((self.fourier(points), normals), dim=-1))
+        features = self.embed_points(points, normals, points, normals)
         tokens = self.read_first(self.tokens.expand(len(points), -1, -1), features)
         for block in self.early:
             tokens = block(tokens)
@@ -51,4 +50,4 @@ class PriorEncoder(nn.Module):
             tokens = block(tokens)
         context = self.normalise(tokens)
         latent = self.read_latent(self.latent_tokens.expand(len(points), -1, -1), context)
-        return KinematicPrior(self.to_mean(latent).flatten(-2), context)
+        return KinematicPrior(self.to_mean(latent).flatten(-2), context, points, normals)

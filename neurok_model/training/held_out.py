@@ -34,7 +34,7 @@ def held_out_error(
         posterior = networks.deformation_encoder(
             prior, batch.points[:, seen], batch.normals[:, seen], batch.displacement[:, :, seen], motion
         )
-        bound = networks.decoder.bind(batch.points[:, asked], batch.normals[:, asked], prior.context)
+        bound = networks.decoder.bind(batch.points[:, asked], batch.normals[:, asked], prior)
         truth = batch.displacement[:, :, asked]
         error = bound.displacement(posterior.mean) - truth
         squared_error += float(error.square().sum())

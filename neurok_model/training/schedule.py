@@ -34,17 +34,17 @@ class ScheduleConfiguration:
         final_learning_rate: last learning rate as a share of the peak.
     """
 
-    warm_up_steps: int = 200
+    warm_up_steps: int = 100
     absolute_from: float = 0.25
-    free_until: float = 0.35
-    squeezed_from: float = 0.45
-    squeezed_until: float = 0.6
-    relaxed_from: float = 0.65
-    nested_from: float = 0.65
+    free_until: float = 0.3
+    squeezed_from: float = 0.4
+    squeezed_until: float = 0.5
+    relaxed_from: float = 0.55
+    nested_from: float = 0.55
     free_divergence: float = 1e-5
-    squeeze_divergence: float = 4e-3
-    final_divergence: float = 1e-3
-    nested_share: float = 0.5
+    squeeze_divergence: float = 2e-3
+    final_divergence: float = 7e-4
+    nested_share: float = 0.3
     final_learning_rate: float = 0.02
 
     def learning_rate_factor(self, step: int, steps: int) -> float:

@@ -59,3 +59,20 @@ def test_centred_motion_keeps_its_centre():
     translation, centre = torch.randn(2, 7, 3, generator=generator)
     moved = dq.transform_points(dq.from_centred_motion(rotation, translation, centre), centre)
     torch.testing.assert_close(moved, centre + translation)
+
+
+def test_the_exponential_is_the_rotation_about_an_axis_by_an_angle():
+    """Protects hinges: a rotation vector turns by its length about its direction, as SciPy has it."""
+    vectors = torch.randn(20, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(3)) * 1.5
+    expected = np.roll(Rotation.from_rotvec(vectors.numpy()).as_quat(), 1, axis=-1)
+    found = dq.exponential(vectors).numpy()
+    np.testing.assert_allclose(found * np.sign((found * expected).sum(-1, keepdims=True)), expected, atol=1e-9)
+
+
+def test_the_exponential_is_smooth_where_nothing_turns():
+    """Protects the mechanics at rest: derivatives at no rotation are those of the series, not infinite."""
+    zero = torch.zeros(3, dtype=torch.float64)
+    jacobian = torch.func.jacfwd(dq.exponential)(zero)
+    torch.testing.assert_close(jacobian[1:], 0.5 * torch.eye(3, dtype=torch.float64), atol=1e-9, rtol=0)
+    curvature = torch.func.jacfwd(torch.func.jacfwd(dq.exponential))(zero)
+    torch.testing.assert_close(curvature[0], -0.25 * torch.eye(3, dtype=torch.float64), atol=1e-6, rtol=0)

@@ -5,7 +5,8 @@ import torch
 
 from neurok_model.networks import NetworkConfiguration, NeurokNetworks
 
-SMALL = {"width": 32, "context_tokens": 6, "latent_tokens": 3, "latent_channels": 2, "handles": 5}
+HEADS = ["blend_skinning", "pointwise", "displacement"]
+SMALL = {"width": 32, "context_tokens": 6, "latent_tokens": 3, "latent_channels": 2, "handles": 5, "neighbours": 4}
 
 
 def bound_decoder(head: str, dtype=torch.float64, points: int = 12, seed: int = 0):
@@ -16,10 +17,10 @@ def bound_decoder(head: str, dtype=torch.float64, points: int = 12, seed: int = 
     positions = torch.rand(1, points, 3, dtype=dtype) - 0.5
     normals = torch.nn.functional.normalize(torch.randn(1, points, 3, dtype=dtype), dim=-1)
     prior = networks.prior_encoder(positions, normals)
-    return networks.decoder.bind(positions, normals, prior.context), prior
+    return networks.decoder.bind(positions, normals, prior), prior
 
 
-@pytest.mark.parametrize("head", ["blend_skinning", "pointwise"])
+@pytest.mark.parametrize("head", HEADS)
 def test_nested_forward_derivatives_match_finite_differences(head):
     """Protects the Coriolis term: fused or layer-normalised kernels give silently wrong second derivatives."""
     bound, prior = bound_decoder(head)
@@ -39,7 +40,7 @@ def test_nested_forward_derivatives_match_finite_differences(head):
     assert second.norm() > 1e-3
 
 
-@pytest.mark.parametrize("head", ["blend_skinning", "pointwise"])
+@pytest.mark.parametrize("head", HEADS)
 def test_latents_and_points_do_not_see_each_other(head):
     """Protects batching: a latent's result is the same alone as among others."""
     bound, prior = bound_decoder(head)
@@ -49,9 +50,9 @@ def test_latents_and_points_do_not_see_each_other(head):
     torch.testing.assert_close(together, alone)
 
 
-@pytest.mark.parametrize("head", ["blend_skinning", "pointwise"])
+@pytest.mark.parametrize("head", HEADS)
 def test_a_vertex_on_a_surface_point_moves_with_it(head):
-    """Protects driving: a vertex with one driver gets exactly that driver's rigid motion, for both heads."""
+    """Protects driving: a vertex with one driver gets exactly that driver's rigid motion, for every head."""
     bound, prior = bound_decoder(head)
     index = torch.tensor([[4, 4], [7, 7]])
     weight = torch.tensor([[0.25, 0.75], [1.0, 0.0]], dtype=torch.float64)
