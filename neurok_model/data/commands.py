@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from neurok_model.data.contact_sheets import SheetRow, draw_contact_sheet
 from neurok_model.data.families import build_object, family_names
+from neurok_model.data.generated_object import GeneratedObject
 from neurok_model.data.generation import (
     GenerationRequest,
     ShardReport,
@@ -129,7 +131,7 @@ class Inspect:
         for family in self.families or family_names():
             for seed in range(self.seed, self.seed + self.instances):
                 built = build_object(family, seed)
-                states = built.sample_states(np.random.default_rng(seed), self.frames)
+                states = _shown_states(built, seed, self.frames)
                 vertices = built.pose(states).vertices
                 title = f"{family} {seed}, {built.degrees_of_freedom} degrees of freedom"
                 rows.append(SheetRow(title, vertices, built.triangles, built.part_of_vertex))
@@ -155,6 +157,13 @@ class Inspect:
                     )
                 )
         return rows
+
+
+def _shown_states(built: GeneratedObject, seed: int, frames: int) -> Float[np.ndarray, "f d"]:
+    """The reference state, everything at its upper and then its lower limit, and states drawn at random."""
+    lower, upper = built.state_range.T
+    ends = np.stack([np.clip(0.0, lower, upper), upper, lower])
+    return np.concatenate([ends, built.sample_states(np.random.default_rng(seed), frames)])[:frames]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
+from PIL import Image, ImageDraw
 
 PART_COLOURS = ("#9aa5b1", "#4c8dd6", "#e08a3c", "#5fb37c", "#c96a9b", "#b8a23a", "#7f6bd1", "#4fb0b5")
+TITLE_HEIGHT = 14
+"""Pixels above each row."""
 
 
 @dataclass(frozen=True)
@@ -29,40 +32,24 @@ class SheetRow:
     part_of_vertex: Int[np.ndarray, " n"]
 
 
-def draw_contact_sheet(rows: Sequence[SheetRow], path: Path, *, inches: float = 1.5) -> None:
+def draw_contact_sheet(rows: Sequence[SheetRow], path: Path, *, pixels: int = 180) -> None:
     """Write a picture with every row on its own scale, seen from the front, the right and above.
 
     Args:
         rows: what to draw.
         path: a png file; its folder is made when missing.
-        inches: side of one picture.
+        pixels: side of one picture.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.collections import PolyCollection
-    from matplotlib.figure import Figure
-
     columns = max(len(row.vertices) for row in rows)
-    figure = Figure(figsize=(inches * columns, inches * len(rows)), dpi=90)
-    FigureCanvasAgg(figure)
-    places = figure.subplots(len(rows), columns, squeeze=False)
-    for row, axes in zip(rows, places, strict=True):
-        shown = row.vertices.reshape(-1, 3) @ _VIEW.T
-        low, high = shown.min(axis=0)[:2], shown.max(axis=0)[:2]
-        middle, half = 0.5 * (low + high), 0.53 * float((high - low).max())
-        for index, axis in enumerate(axes):
-            axis.set_axis_off()
-            axis.set_xlim(middle[0] - half, middle[0] + half)
-            axis.set_ylim(middle[1] - half, middle[1] + half)
-            axis.set_aspect("equal")
-            if index < len(row.vertices):
-                polygons, colours = _painted(row, row.vertices[index])
-                axis.add_collection(
-                    PolyCollection(list(polygons), facecolors=colours, edgecolors=colours, linewidths=0.2)
-                )
-        axes[0].set_title(row.title, fontsize=6, loc="left", pad=1)
-    figure.subplots_adjust(0, 0, 1, 0.985, 0.02, 0.08)
+    height = pixels + TITLE_HEIGHT
+    sheet = Image.new("RGB", (pixels * columns, height * len(rows)), "white")
+    writer = ImageDraw.Draw(sheet)
+    for number, row in enumerate(rows):
+        for column, picture in enumerate(_pictures(row, pixels)):
+            sheet.paste(Image.fromarray(picture), (column * pixels, number * height + TITLE_HEIGHT))
+        writer.text((3, number * height + 2), row.title, fill="black")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    sheet.save(path)
 
 
 def _view(azimuth: float, elevation: float) -> Float[np.ndarray, "3 3"]:
@@ -73,19 +60,34 @@ def _view(azimuth: float, elevation: float) -> Float[np.ndarray, "3 3"]:
 
 
 _VIEW = _view(0.6, 0.4)
+_LIGHT = np.array([-0.35, 0.45, 0.82])
 
 
-def _painted(
-    row: SheetRow, vertices: Float[np.ndarray, "n 3"]
-) -> tuple[Float[np.ndarray, "t 3 2"], Float[np.ndarray, "t 3"]]:
-    """Projected triangles from back to front with shaded colours."""
-    corners = (vertices @ _VIEW.T)[row.triangles]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    facing = normals[:, 2] > 0
-    light = 0.35 + 0.65 * np.clip(normals @ np.array([-0.35, 0.45, 0.82]), 0.0, 1.0)
-    base = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in PART_COLOURS])
+def _pictures(row: SheetRow, pixels: int) -> list[UInt8[np.ndarray, "h w 3"]]:
+    """One picture per pose by parallel rays: what is hidden or passes through something else shows as it is."""
+    # Open3D takes seconds to import: only those who draw pay for it.
+    import open3d
+
+    shown = row.vertices @ _VIEW.T
+    low, high = shown.min(axis=(0, 1)), shown.max(axis=(0, 1))
+    middle, half = 0.5 * (low + high)[:2], 0.53 * float((high - low)[:2].max())
+    offset = half * (2.0 * (np.arange(pixels) + 0.5) / pixels - 1.0)
+    right, up = np.meshgrid(middle[0] + offset, middle[1] - offset)
+    start = np.stack([right, up, np.full_like(right, high[2] + half)], axis=-1)
+    rays = np.concatenate([start, np.broadcast_to([0.0, 0.0, -1.0], start.shape)], axis=-1).astype(np.float32)
+    base = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in PART_COLOURS])
     part = row.part_of_vertex[row.triangles[:, 0]] % len(PART_COLOURS)
-    order = np.argsort(corners[..., 2].mean(axis=1))
-    order = order[facing[order]]
-    return corners[order][..., :2], base[part[order]] * light[order, None]
+    pictures = []
+    for frame in shown:
+        caster = open3d.t.geometry.RaycastingScene(nthreads=1)
+        caster.add_triangles(
+            open3d.core.Tensor(frame.astype(np.float32)), open3d.core.Tensor(row.triangles.astype(np.uint32))
+        )
+        hits = caster.cast_rays(open3d.core.Tensor(rays), nthreads=1)
+        triangle, normal = hits["primitive_ids"].numpy(), hits["primitive_normals"].numpy()
+        seen = np.isfinite(hits["t_hit"].numpy())
+        light = 0.35 + 0.65 * np.abs(normal[seen] @ _LIGHT).clip(0.0, 1.0)
+        picture = np.full((pixels, pixels, 3), 255, dtype=np.uint8)
+        picture[seen] = (base[part[triangle[seen]]] * light[:, None]).astype(np.uint8)
+        pictures.append(picture)
+    return pictures

@@ -57,6 +57,10 @@ class GeneratedObject(ABC):
     def sample_states(self, rng: np.random.Generator, count: int) -> Float[np.ndarray, "count coordinates"]:
         """Draw plausible states, all within ``state_range``."""
 
+    def uniform_states(self, rng: np.random.Generator, count: int) -> Float[np.ndarray, "count coordinates"]:
+        """Draw states without any preferred pose; where that means nothing, as :meth:`sample_states`."""
+        return self.sample_states(rng, count)
+
     @abstractmethod
     def pose(self, states: Float[np.ndarray, "count coordinates"]) -> Frames:
         """Place the surface for each state; the base part stays where it is."""

@@ -45,6 +45,23 @@ class Part:
         return self
 
 
+@dataclass(frozen=True)
+class Gate:
+    """One coordinate stays shut until another has opened: a rack behind a door, a flap under a flap.
+
+    Attributes:
+        coordinate: the coordinate that is held back; shut at its lower limit.
+        leader: the coordinate that has to open first.
+        closed: value of the leader up to which the other stays shut.
+        opened: value of the leader from which on the other is free.
+    """
+
+    coordinate: int
+    leader: int
+    closed: float
+    opened: float
+
+
 class KinematicTree:
     """Collects the parts of an articulated object; the first part is the fixed base."""
 
@@ -53,6 +70,7 @@ class KinematicTree:
         self.base = Part(0, -1, JointType.FIXED, zero, zero, -1, 0.0)
         self.parts = [self.base]
         self.limits: list[tuple[float, float]] = []
+        self.gates: list[Gate] = []
 
     def hinge(
         self, parent: Part, anchor: Vector, axis: Vector, limits: tuple[float, float], ratio: float = 1.0
@@ -75,6 +93,10 @@ class KinematicTree:
     def locked(self, parent: Part) -> Part:
         """A part of its own that does not move against its parent: a jammed door, a glued lid."""
         return self._append(JointType.FIXED, parent, (0.0, 0.0, 0.0), (0.0, 0.0, 1.0), -1, 0.0)
+
+    def gate(self, part: Part, leader: Part, closed: float, opened: float) -> None:
+        """Hold a part back until the leader's coordinate is past ``closed``; free from ``opened`` on."""
+        self.gates.append(Gate(part.coordinate, leader.coordinate, closed, opened))
 
     def transform(self, matrix: Float[np.ndarray, "3 3"], offset: Vector = (0.0, 0.0, 0.0)) -> None:
         """Turn or mirror and then move everything: surfaces, anchors and axes (for an orthogonal matrix)."""
@@ -117,9 +139,16 @@ class ArticulatedObject(GeneratedObject):
 
     kind = ObjectKind.ARTICULATED
 
-    def __init__(self, family: str, parts: Sequence[Part], limits: Sequence[tuple[float, float]]) -> None:
+    def __init__(
+        self,
+        family: str,
+        parts: Sequence[Part],
+        limits: Sequence[tuple[float, float]],
+        gates: Sequence[Gate] = (),
+    ) -> None:
         self.family = family
         self.joints = tuple(parts)
+        self.gates = tuple(gates)
         surfaces = [merged(part.surfaces) if part.surfaces else None for part in parts]
         present = [(index, surface) for index, surface in enumerate(surfaces) if surface is not None]
         whole = merged([surface for _, surface in present])
@@ -146,14 +175,32 @@ class ArticulatedObject(GeneratedObject):
         return self._reference[rows], self.triangles[inside] - rows.start
 
     def sample_states(self, rng: np.random.Generator, count: int) -> Float[np.ndarray, "count coordinates"]:
-        """Uniform within the limits, with some mass at each limit and some states with all joints at zero."""
+        """Uniform within the limits, with some mass at each limit and some states with all joints at zero.
+
+        Where one part is behind another, it is open only as far as the other lets it.
+        """
         lower, upper = self.state_range.T
         shape = (count, self.degrees_of_freedom)
         states = rng.uniform(lower, upper, shape)
         choice = rng.random(shape)
         states = np.where(choice < 0.12, lower, np.where(choice > 0.94, upper, states))
         rest = np.clip(0.0, lower, upper)
-        return np.where(rng.random((count, 1)) < 0.08, rest, states)
+        return self.admissible(np.where(rng.random((count, 1)) < 0.08, rest, states))
+
+    def uniform_states(self, rng: np.random.Generator, count: int) -> Float[np.ndarray, "count coordinates"]:
+        """Uniform within the limits, and then no further open than what stands in front lets it."""
+        lower, upper = self.state_range.T
+        return self.admissible(rng.uniform(lower, upper, (count, self.degrees_of_freedom)))
+
+    def admissible(self, states: Float[np.ndarray, "count coordinates"]) -> Float[np.ndarray, "count coordinates"]:
+        """The states with everything that is held back by something else shut as far as it has to be."""
+        allowed = np.array(states, dtype=np.float64)
+        for gate in self.gates:
+            lower, upper = self.state_range[gate.coordinate]
+            share = np.clip((allowed[:, gate.leader] - gate.closed) / (gate.opened - gate.closed), 0.0, 1.0)
+            limit = lower + share * (upper - lower)
+            allowed[:, gate.coordinate] = np.minimum(allowed[:, gate.coordinate], limit)
+        return allowed
 
     def placements(
         self, states: Float[np.ndarray, "count coordinates"]

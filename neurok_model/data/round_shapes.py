@@ -198,7 +198,11 @@ def rectangle_by_rays(width: float, height: float, sides: int = 20) -> Float[np.
     """Points of a rectangle's edge in the directions of :func:`circle`'s points."""
     directions = circle(1.0, sides)
     reach = np.min(np.array([width, height]) / 2 / np.maximum(np.abs(directions), 1e-9), axis=1)
-    return directions * reach[:, None]
+    points = directions * reach[:, None]
+    for corner in 0.5 * np.array([[width, height], [-width, height], [-width, -height], [width, -height]]):
+        # No ray need hit a corner: the nearest point moves there, or the rectangle would lack its corners.
+        points[np.argmax(directions @ corner)] = corner
+    return points
 
 
 def prism(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurok_model.data.families.cabinets import door_leaf, drawer
+from neurok_model.data.families.cabinets import door_leaf, drawer, rack_behind_flap
 from neurok_model.data.families.draw import Draw
 from neurok_model.data.families.fittings import handle, slats
 from neurok_model.data.families.registry import articulated_family
@@ -27,7 +27,7 @@ def dishwasher(draw: Draw, tree: KinematicTree) -> None:
     x, low, high = depth / 2, plinth, height - strip
     if strip > 0:
         tree.base.add(box([x + front / 2, 0, high + strip / 2 + 0.002], [front, width, strip - 0.004]))
-    door = tree.hinge(tree.base, [x, 0, low], LEFTWARD, (0.0, draw.uniform(1.3, 1.62)))
+    door = tree.hinge(tree.base, [x, 0, low], LEFTWARD, (0.0, draw.uniform(1.45, 1.62)))
     door.add(*door_leaf(draw, [x + front / 2, 0, (low + high) / 2], [front, width, high - low - 0.004]))
     if draw.chance(0.85):
         place = [x + front, 0, high - draw.uniform(0.06, 0.14) * (high - low)]
@@ -36,13 +36,11 @@ def dishwasher(draw: Draw, tree: KinematicTree) -> None:
         door.add(box([x - 0.01, 0.1 * width, (low + high) / 2], [0.03, 0.25 * width, 0.15 * height]))
     count = draw.integer(1, 3)
     for index in range(count):
-        z = low + (0.12 + 0.8 * index / count) * (high - low)
+        z = low + (0.18 + 0.75 * index / count) * (high - low)
         size = np.array([0.8 * depth, 0.88 * (width - 2 * wall), draw.uniform(0.05, 0.16) * height])
-        rack = (
-            tree.slide(tree.base, FORWARD, (0.0, draw.uniform(0.5, 0.9) * depth))
-            if draw.chance(0.8)
-            else tree.base
-        )
+        # What hangs on the inside of the door reaches 0.025 m into the room above it.
+        travel = draw.uniform(0.5, 0.9) * depth
+        rack = rack_behind_flap(tree, door, travel, z - low - 0.03) if draw.chance(0.8) else tree.base
         _wire_rack(draw, rack, np.array([-0.02 * depth, 0.0, z + size[2] / 2]), size)
 
 

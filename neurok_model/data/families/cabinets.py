@@ -94,6 +94,24 @@ def drawer(
     return part
 
 
+def rack_behind_flap(tree: KinematicTree, flap: Part, travel: float, clearance: float) -> Part:
+    """A rack that slides along +x over a flap hinged below it, once the flap is down.
+
+    Args:
+        tree: the object.
+        flap: its angle is zero when it is shut; it opens to 1.45 rad at least.
+        travel: wanted, metres.
+        clearance: height of the rack's underside over the flap's hinge, metres.
+    """
+    widest = 1.42
+    reach = max(0.05, min(travel, clearance * np.tan(widest) - 0.05))
+    rack = tree.slide(tree.base, FORWARD, (0.0, reach))
+    # The flap, leaning by its angle, leaves the room clearance * tan(angle) in front of the hinge.
+    opened = min(widest, float(np.arctan((reach + 0.05) / clearance)))
+    tree.gate(rack, flap, opened - 0.12, opened)
+    return rack
+
+
 def _body(
     draw: Draw, tree: KinematicTree, size: tuple[float, float, float], lift: float, wall: float
 ) -> None:
@@ -199,7 +217,8 @@ def sliding_cabinet(draw: Draw, tree: KinematicTree) -> None:
     outside = draw.chance(0.3)
     for index in range(count):
         y = -span / 2 + leaf_width / 2 + index * (span - leaf_width) / (count - 1)
-        x = depth / 2 + (1 if outside else -1) * (0.6 + 1.15 * (index % 2)) * leaf
+        # Every door has a track of its own, so that none passes through another.
+        x = depth / 2 + (1 if outside else -1) * (0.6 + 1.3 * index) * leaf
         free = not (index == 1 and draw.chance(0.25))
         room = (-span / 2 + leaf_width / 2 - y, span / 2 - leaf_width / 2 - y)
         door = tree.slide(tree.base, LEFTWARD, room) if free else tree.locked(tree.base)
@@ -207,7 +226,7 @@ def sliding_cabinet(draw: Draw, tree: KinematicTree) -> None:
         door.add(*door_leaf(draw, middle, [leaf, leaf_width, height - 2.2 * wall], draw.chance(0.2)))
         edge = 0.42 * leaf_width * (1 if index == 0 else -1)
         grip = middle + [leaf / 2, edge, 0]
-        door.add(box(grip, [0.01, draw.uniform(0.015, 0.04), draw.uniform(0.08, 0.3) * height]))
+        door.add(box(grip, [0.3 * leaf, draw.uniform(0.015, 0.04), draw.uniform(0.08, 0.3) * height]))
 
 
 @articulated_family("fridge")
@@ -219,7 +238,8 @@ def fridge(draw: Draw, tree: KinematicTree) -> None:
     _body(draw, tree, (depth, width, height), lift, wall)
     for index in range(draw.integer(1, 4)):
         z = lift + (index + 1) / 6 * height
-        tree.base.add(box([-0.05 * depth, 0, z], [0.75 * depth, width - 2 * wall, 0.012]))
+        # The racks in the doors reach 0.1 m inwards, and further when they swing.
+        tree.base.add(box([-0.07, 0, z], [depth - 2 * wall - 0.14, width - 2 * wall, 0.012]))
     limit = draw.uniform(1.5, 2.4)
     side = draw.sign()
     layout = draw.choice(["single", "stacked", "beside", "drawer"])
@@ -278,7 +298,8 @@ def oven(draw: Draw, tree: KinematicTree) -> None:
         )
         tree.base.add(box([0, 0, low], [0.95 * depth, width - 2 * wall, 0.5 * wall]))
     tree.base.add(box([x + front / 2, 0, high + panel / 2 + 0.002], [front, width, panel - 0.004]))
-    door = tree.hinge(tree.base, [x, 0, low], LEFTWARD, (0.0, draw.uniform(1.3, 1.65)))
+    # Hinged at its outer edge, the door stays above a drawer below it.
+    door = tree.hinge(tree.base, [x + front, 0, low], LEFTWARD, (0.0, draw.uniform(1.45, 1.65)))
     middle = [x + front / 2, 0, (low + high) / 2]
     door.add(*door_leaf(draw, middle, [front, width, high - low - 0.006], window=draw.chance(0.7)))
     place = [x + front, 0, high - draw.uniform(0.08, 0.16) * (high - low)]
@@ -288,7 +309,7 @@ def oven(draw: Draw, tree: KinematicTree) -> None:
         z = low + (index + 1) / 4.5 * (high - low)
         rack = [0.85 * depth, width - 2.2 * wall, 0.01]
         if draw.chance(0.35):
-            sliding = tree.slide(tree.base, FORWARD, (0.0, draw.uniform(0.3, 0.7) * depth))
+            sliding = rack_behind_flap(tree, door, draw.uniform(0.3, 0.7) * depth, z - low - front - 0.01)
             sliding.add(slats([0, 0, z], rack, draw.integer(5, 9), across=1, fill=0.25))
             sliding.add(rectangular_frame([0, 0, z], rack, 0.012, normal=2))
         else:

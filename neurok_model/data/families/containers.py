@@ -23,8 +23,9 @@ def lidded_box(draw: Draw, tree: KinematicTree) -> None:
     if draw.chance(0.3):
         tree.base.add(beveled_box([0, 0, 0.3 * height], [0.7 * depth, 0.6 * width, 0.5 * height], 0.01))
     style = draw.choice(["hinged", "hinged", "hinged", "sliding", "lifting"])
+    over = draw.uniform(0.0, 0.02)
     if style == "hinged":
-        lid = tree.hinge(tree.base, [-depth / 2, 0, height], -LEFTWARD, (0.0, draw.uniform(1.3, 3.0)))
+        lid = tree.hinge(tree.base, [-depth / 2 - over / 2, 0, height], -LEFTWARD, (0.0, draw.uniform(1.3, 3.0)))
     elif style == "sliding":
         axis = draw.choice([FORWARD, LEFTWARD, -LEFTWARD])
         lid = tree.slide(
@@ -32,7 +33,7 @@ def lidded_box(draw: Draw, tree: KinematicTree) -> None:
         )
     else:
         lid = tree.slide(tree.base, UPWARD, (0.0, draw.uniform(0.5, 1.5) * height))
-    _box_lid(draw, lid, depth, width, height, wall)
+    _box_lid(draw, lid, (depth, width, height), wall, over)
     if draw.chance(0.6):
         side = draw.choice([-1, 1])
         for sign in (side, -side):
@@ -41,8 +42,8 @@ def lidded_box(draw: Draw, tree: KinematicTree) -> None:
             )
 
 
-def _box_lid(draw: Draw, lid: Part, depth: float, width: float, height: float, wall: float) -> None:
-    over = draw.uniform(0.0, 0.02)
+def _box_lid(draw: Draw, lid: Part, extent: tuple[float, float, float], wall: float, over: float) -> None:
+    depth, width, height = extent
     shape = draw.choice(["flat", "shell", "barrel"])
     size = np.array([depth + over, width + over, draw.uniform(0.1, 0.5) * height + wall])
     if shape == "flat":
@@ -112,7 +113,7 @@ def trash_can(draw: Draw, tree: KinematicTree) -> None:
             )
         )
         return
-    lid = tree.hinge(tree.base, [-top, 0, height + 0.5 * thick], -LEFTWARD, (0.0, draw.uniform(1.1, 2.0)))
+    lid = tree.hinge(tree.base, [-1.04 * top, 0, height + 0.002], -LEFTWARD, (0.0, draw.uniform(1.1, 2.0)))
     lid.add(lathe(cover, sides=corners).turned(UPWARD, turn))
     if draw.chance(0.6):
         lid.add(beveled_box([1.03 * top + 0.01, 0, height + 0.5 * thick], [0.03, 0.3 * top, thick], 0.003))
@@ -153,14 +154,17 @@ def toilet(draw: Draw, tree: KinematicTree) -> None:
         rings.append(np.column_stack([outline, np.full(20, share * height)]))
     tree.base.add(loft(np.stack(rings)))
     back = -length / 2
+    limit = draw.uniform(1.5, 1.85)
+    thick = draw.uniform(0.012, 0.025)
+    # The open lid leans on the cistern.
+    gap = 0.03 + 3 * thick + length * np.sin(max(0.0, limit - np.pi / 2))
     tank = [draw.uniform(0.12, 0.2), draw.uniform(0.9, 1.2) * width, draw.uniform(0.25, 0.45)]
     if draw.chance(0.85):
-        tree.base.add(beveled_box([back - 0.5 * tank[0], 0, height + tank[2] / 2], tank, 0.02))
-        tree.base.add(box([back - 0.4 * tank[0], 0, 0.5 * height], [0.8 * tank[0], 0.5 * width, height]))
-    thick = draw.uniform(0.012, 0.025)
-    anchor = [back + 0.02, 0, height + thick]
+        tree.base.add(beveled_box([back - gap - 0.5 * tank[0], 0, height + tank[2] / 2], tank, 0.02))
+        reach = [0.8 * tank[0] + gap, 0.5 * width, 0.97 * height]
+        tree.base.add(box([back - 0.5 * reach[0], 0, 0.5 * reach[2]], reach))
+    anchor = [back - 0.005, 0, height + thick]
     seat_outline, hole = circle(0.5 * length, 20, flatten), circle(0.34 * length, 20, flatten)
-    limit = draw.uniform(1.5, 1.85)
     style = draw.choice(["lid", "both", "seat", "lid"])
     if style == "lid":
         seat = tree.base
@@ -263,15 +267,17 @@ def bucket(draw: Draw, tree: KinematicTree) -> None:
         (bottom - wall, wall),
     ]
     tree.base.add(lathe(profile, sides=sides).turned(UPWARD, turn))
-    pivot = height - draw.uniform(0.01, 0.05)
-    reach = top * np.cos(np.pi / sides if sides < 18 else 0) + draw.uniform(0.0, 0.01)
+    pivot = height * (1.0 - draw.uniform(0.03, 0.12))
+    bar = draw.uniform(0.002, 0.007)
+    # The bail clears the rim and what lies on it at every angle.
+    reach = 1.08 * top + bar + draw.uniform(0.0, 0.01)
+    inside = 0.9 * top * np.cos(np.pi / sides)
     for sign in (-1, 1):
         tree.base.add(
-            cylinder([0, sign * (reach - 0.01), pivot], [0, sign * (reach + 0.012), pivot], 0.012, 8)
+            cylinder([0, sign * inside, pivot], [0, sign * (reach + 0.012), pivot], 0.012, 8)
         )
-    rise = draw.uniform(0.8, 1.3) * reach
+    rise = draw.uniform(1.12, 1.35) * reach
     angle = np.linspace(0, np.pi, 13)
-    bar = draw.uniform(0.002, 0.007)
     arcs = [1, -1] if draw.chance(0.2) else [0]
     for tilt in arcs:
         limits = (
@@ -289,10 +295,5 @@ def bucket(draw: Draw, tree: KinematicTree) -> None:
             grip = 0.25 * reach
             bail.add(cylinder([middle[0], -grip, middle[2]], [middle[0], grip, middle[2]], 2.2 * bar, 8))
     if draw.chance(0.25):
-        cover = [(1.1 * top, height + 0.002), (1.1 * top, height + 0.012), (0.2 * top, height + 0.03)]
-        lid = (
-            tree.slide(tree.base, UPWARD, (0.0, draw.uniform(0.2, 0.6) * height))
-            if draw.chance(0.4)
-            else tree.base
-        )
-        lid.add(lathe(cover, sides=sides).turned(UPWARD, turn))
+        cover = [(1.02 * top, height + 0.002), (1.02 * top, height + 0.06 * top), (0.2 * top, height + 0.1 * top)]
+        tree.base.add(lathe(cover, sides=sides).turned(UPWARD, turn))

@@ -119,7 +119,7 @@ def dial(draw: Draw, tree: KinematicTree) -> None:
     for index in range(count):
         place = np.array([0.0, (index - (count - 1) / 2) * pitch, 0.0])
         knob = tree.hinge(tree.base, place, FORWARD, (-draw.uniform(0.3, 2.4), draw.uniform(0.3, 2.4)))
-        knob.add(*_knob(draw, place, radius))
+        knob.add(*_knob(draw, place, radius, 2.2 * radius if count == 1 else 0.48 * pitch))
         for mark in range(draw.integer(0, 7)):
             tick = box(place + [0.001, 0, 1.2 * radius], [0.003, 0.05 * radius, 0.2 * radius])
             tree.base.add(tick.turned(FORWARD, (mark - 3) * 0.7, place))
@@ -128,7 +128,8 @@ def dial(draw: Draw, tree: KinematicTree) -> None:
     tree.transform(np.eye(3), [0, 0, -lowest])
 
 
-def _knob(draw: Draw, place: np.ndarray, radius: float) -> list[Surface]:
+def _knob(draw: Draw, place: np.ndarray, radius: float, room: float) -> list[Surface]:
+    """A knob whose pointer stays within ``room`` metres of its axis, so that neighbours never meet."""
     depth = radius * draw.uniform(0.4, 1.2)
     disc = lathe(
         [(radius, 0), (radius * draw.uniform(0.75, 1.0), depth)], place, FORWARD, draw.choice([6, 12, 18])
@@ -149,7 +150,7 @@ def _knob(draw: Draw, place: np.ndarray, radius: float) -> list[Surface]:
     if style == "crank":
         peg = place + [depth, 0, 0.7 * radius]
         return [disc, cylinder(peg - [0.1 * depth, 0, 0], peg + [1.2 * depth, 0, 0], 0.18 * radius, 8)]
-    reach = radius * draw.uniform(1.2, 2.2)
+    reach = min(radius * draw.uniform(1.2, 2.2), room)
     return [
         disc,
         beveled_box(place + [depth, 0, 0.5 * reach], [0.5 * depth, 0.4 * radius, reach], 0.05 * radius),

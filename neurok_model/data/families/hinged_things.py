@@ -7,7 +7,7 @@ import numpy as np
 from neurok_model.data.families.draw import Draw
 from neurok_model.data.families.fittings import key_field
 from neurok_model.data.families.registry import articulated_family
-from neurok_model.data.kinematic_tree import KinematicTree
+from neurok_model.data.kinematic_tree import JointType, KinematicTree, Part
 from neurok_model.data.round_shapes import cylinder, lathe, prism, rounded_rectangle, sweep
 from neurok_model.data.shapes import Surface, beveled_box, box, open_box
 
@@ -75,6 +75,7 @@ def flap_box(draw: Draw, tree: KinematicTree) -> None:
     extent = np.array([depth, width])
     sides = {"one": [(0, -1)], "two": [(1, -1), (1, 1)], "four": [(1, -1), (1, 1), (0, -1), (0, 1)]}[layout]
     swap = draw.chance(0.5)
+    outer_flaps: list[Part] = []
     for axis, sign in sides:
         along = 1 - axis if swap else axis
         reach = extent[along] if layout == "one" else extent[along] * draw.uniform(0.35, 0.5)
@@ -88,9 +89,16 @@ def flap_box(draw: Draw, tree: KinematicTree) -> None:
         turn = np.zeros(3)
         # Opening lifts the free edge and turns it outwards.
         turn[1 - along] = sign if along == 0 else -sign
-        locked = layout == "four" and draw.chance(0.1)
+        jammed = layout == "four" and (axis, sign) != (1, 1) and draw.chance(0.1)
+        # Inner flaps lie under the outer ones and open after them.
+        locked = jammed or (not outer and any(above.joint is JointType.FIXED for above in outer_flaps))
         flap = tree.locked(tree.base) if locked else tree.hinge(tree.base, anchor, turn, (0.0, limit))
         flap.add(box(center, size))
+        if outer:
+            outer_flaps.append(flap)
+        elif not locked:
+            for above in outer_flaps:
+                tree.gate(flap, above, 1.45, 1.7)
 
 
 @articulated_family("faucet")
@@ -100,28 +108,31 @@ def faucet(draw: Draw, tree: KinematicTree) -> None:
     body, pipe = draw.uniform(0.018, 0.035), draw.uniform(0.008, 0.015)
     two_valves = draw.chance(0.45)
     plate = draw.uniform(0.006, 0.02)
-    if two_valves or draw.chance(0.4):
+    on_plate = two_valves or draw.chance(0.4)
+    if on_plate:
         outline = rounded_rectangle(2.6 * body, draw.uniform(0.16, 0.26), 1.2 * body)
         tree.base.add(prism(outline, plate))
     stem = draw.uniform(0.3, 0.6) * height
-    tree.base.add(lathe([(1.4 * body, 0), (1.3 * body, plate), (body, 1.5 * plate), (body, stem)], sides=14))
+    foot = 0.3 * plate if on_plate else 0.0
+    tree.base.add(lathe([(1.4 * body, foot), (1.3 * body, plate), (body, 1.5 * plate), (body, stem)], sides=14))
     spout = tree.base
     if draw.chance(0.6):
-        spout = tree.hinge(tree.base, [0, 0, 0], UPWARD, (-draw.uniform(0.5, 1.6), draw.uniform(0.5, 1.6)))
-    spout.add(*_spout(draw, stem, height, reach, pipe))
+        # Between two valves a spout swings less far, lest it meets them.
+        widest = 0.9 if two_valves else 1.6
+        spout = tree.hinge(tree.base, [0, 0, 0], UPWARD, (-draw.uniform(0.5, widest), draw.uniform(0.5, widest)))
+    arched = draw.chance(0.6)
+    spout.add(*_spout(draw, stem, height, reach, pipe, arched))
     if two_valves:
         for sign in (-1, 1):
             start = np.array([0.0, sign * draw.uniform(0.07, 0.1), 0.0])
             tree.base.add(cylinder(start, start + [0, 0, 0.03 + plate], 0.8 * body, 12))
             place = start + [0, 0, 0.03 + plate]
-            valve = tree.hinge(
-                tree.base,
-                place,
-                UPWARD,
-                (0.0, sign * draw.uniform(1.2, 3.0)) if sign > 0 else (-draw.uniform(1.2, 3.0), 0.0),
-            )
-            valve.add(cylinder(place, place + [0, 0, 0.02], 0.5 * body, 10))
-            if draw.chance(0.5):
+            single = draw.chance(0.5)
+            # A single arm points away from the spout and must not reach it.
+            turn = sign * draw.uniform(1.2, 1.9 if single else 3.0)
+            valve = tree.hinge(tree.base, place, UPWARD, (min(0.0, turn), max(0.0, turn)))
+            valve.add(cylinder(place + [0, 0, 0.001], place + [0, 0, 0.02], 0.5 * body, 10))
+            if single:
                 valve.add(beveled_box(place + [0, sign * 0.03, 0.026], [0.014, 0.08, 0.012], 0.003))
             else:
                 valve.add(
@@ -130,18 +141,20 @@ def faucet(draw: Draw, tree: KinematicTree) -> None:
                 )
         return
     lever_length = draw.uniform(0.06, 0.14)
-    on_top = draw.chance(0.6)
+    # An arched spout stands where a lever on top would be.
+    on_top = not arched
     if on_top:
         place, out, turn = np.array([0, 0, max(stem, 0.6 * height)]), -FORWARD, LEFTWARD
-        tree.base.add(cylinder([0, 0, stem], place, 0.95 * body, 12))
+        tree.base.add(cylinder([0, 0, stem - 0.004], place, 0.95 * body, 12))
     else:
-        place, out, turn = np.array([0, body, 0.7 * stem]), UPWARD, FORWARD
+        place, out, turn = np.array([0, body, 0.7 * stem]), UPWARD, -FORWARD
     swing = tree.hinge(
         tree.base, place, UPWARD if on_top else LEFTWARD, (-draw.uniform(0.3, 1.4), draw.uniform(0.3, 1.4))
     )
-    swing.add(cylinder(place, place + (UPWARD if on_top else LEFTWARD) * 0.02, 0.9 * body, 12))
+    side = UPWARD if on_top else LEFTWARD
+    swing.add(cylinder(place + 0.001 * side, place + 0.02 * side, 0.9 * body, 12))
     lever = tree.hinge(swing, place, turn, (-draw.uniform(0.0, 0.2), draw.uniform(0.3, 0.8)))
-    start = place + (UPWARD if on_top else LEFTWARD) * 0.02
+    start = place + 0.016 * side
     lever.add(
         sweep(
             np.stack([start, start + 0.5 * lever_length * out, start + lever_length * (out + 0.25 * UPWARD)]),
@@ -152,8 +165,8 @@ def faucet(draw: Draw, tree: KinematicTree) -> None:
     )
 
 
-def _spout(draw: Draw, stem: float, height: float, reach: float, pipe: float) -> list[Surface]:
-    if draw.chance(0.6):
+def _spout(draw: Draw, stem: float, height: float, reach: float, pipe: float, arched: bool) -> list[Surface]:
+    if arched:
         angle = np.linspace(np.pi, draw.uniform(-0.4, 0.3), 12)
         radius = reach / 2
         arch = np.stack(

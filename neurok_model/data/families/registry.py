@@ -35,7 +35,7 @@ def articulated_family(
         def build(draw: Draw) -> GeneratedObject:
             tree = KinematicTree()
             fill(draw, tree)
-            return ArticulatedObject(name, tree.parts, tree.limits)
+            return ArticulatedObject(name, tree.parts, tree.limits, tree.gates)
 
         _BUILDERS[name] = build
         return fill

@@ -81,7 +81,8 @@ def desk_lamp(draw: Draw, tree: KinematicTree) -> None:
         direction = np.array([np.sin(lean), 0, np.cos(lean)])
         end = place + reach * direction
         for y in (-1.5 * bar, 1.5 * bar) if twin else (0.0,):
-            joint.add(cylinder(place + [0, y, 0], end + [0, y, 0], bar, 8))
+            # The ends of two arms lie in one joint, but not in one point: scans are not welded there.
+            joint.add(cylinder(place + 0.2 * bar * direction + [0, y, 0], end + [0, y, 0], bar, 8))
         joint.add(cylinder(place - [0, 3 * bar, 0], place + [0, 3 * bar, 0], 2 * bar, 10))
         part, place = joint, end
         lean += draw.uniform(0.6, 1.6)
@@ -195,8 +196,8 @@ def globe(draw: Draw, tree: KinematicTree) -> None:
     for _ in range(draw.integer(2, 6)):
         direction = draw.rng.normal(size=3)
         direction /= np.linalg.norm(direction)
-        patch = draw.uniform(0.15, 0.45) * radius
-        ball.add(cylinder(center + 0.85 * radius * direction, center + 1.05 * radius * direction, patch, 8))
+        patch = draw.uniform(0.15, 0.32) * radius
+        ball.add(cylinder(center + 0.85 * radius * direction, center + 1.03 * radius * direction, patch, 8))
 
 
 @articulated_family("wheel")
@@ -244,9 +245,12 @@ def office_chair(draw: Draw, tree: KinematicTree) -> None:
         castor = cylinder([reach, -0.012, 0.03], [reach, 0.012, 0.03], 0.03, 10)
         tree.base.add(leg.turned(UPWARD, angle), castor.turned(UPWARD, angle))
     tree.base.add(cylinder([0, 0, 0.06], [0, 0, 0.6 * seat_height], 0.03, 10))
-    lift = tree.slide(tree.base, UPWARD, (0.0, draw.uniform(0.08, 0.2))) if draw.chance(0.6) else tree.base
+    rise = draw.uniform(0.08, 0.2) if draw.chance(0.6) else 0.0
+    lift = tree.slide(tree.base, UPWARD, (0.0, rise)) if rise else tree.base
     seat = tree.hinge(lift, [0, 0, 0], UPWARD, (-draw.uniform(0.5, 1.6), draw.uniform(0.5, 1.6)))
-    seat.add(cylinder([0, 0, 0.35 * seat_height], [0, 0, seat_height], 0.02, 8))
+    # The piston still reaches into the column when the seat is at its highest.
+    low = max(0.07, 0.55 * seat_height - rise)
+    seat.add(cylinder([0, 0, low], [0, 0, seat_height], 0.02, 8))
     thick = draw.uniform(0.03, 0.08)
     if draw.chance(0.3):
         seat.add(cylinder([0, 0, seat_height], [0, 0, seat_height + thick], width / 2, 18))

@@ -95,7 +95,7 @@ def pliers(draw: Draw, tree: KinematicTree) -> None:
             part.add(prism(outline, 2 * radius, origin=[0, 0, -radius]))
             path = np.array(
                 [
-                    [0.0, 0, 0],
+                    [0.05 * jaw, side * 0.2 * radius, 0],
                     [-0.2 * handle, side * spread, 0],
                     [-0.6 * handle, side * 1.6 * spread, 0],
                     [-handle, side * 1.2 * spread, 0],
@@ -245,7 +245,6 @@ def book(draw: Draw, tree: KinematicTree) -> None:
     depth, width = draw.uniform(0.1, 0.3), draw.uniform(0.12, 0.4)
     block, cover = draw.uniform(0.006, 0.06), draw.uniform(0.001, 0.005)
     tree.base.add(box([0, 0, cover / 2], [depth, width, cover]))
-    tree.base.add(box([-depth / 2 - cover / 2, 0, block / 2 + cover], [cover, width, block + 2 * cover]))
     bundles = draw.integer(0, 2)
     levels = cover + block * np.array([0.0, *np.sort(draw.rng.uniform(0.2, 0.8, bundles)), 1.0])
     anchor_x = -depth / 2 - 0.5 * cover
@@ -255,6 +254,10 @@ def book(draw: Draw, tree: KinematicTree) -> None:
         low, high = levels[index], levels[index + 1]
         pages = box([0, 0, (low + high) / 2], [0.96 * depth, 0.95 * width, 0.98 * (high - low)])
         parent.add(pages)
+        # Every bundle carries its strip of the spine: a spine in one piece would be in the others' way.
+        ends = [0.0 if index == 0 else low, high + (cover if index == bundles else 0.0)]
+        middle = [anchor_x, 0, 0.5 * (ends[0] + ends[1])]
+        parent.add(box(middle, [cover, width, ends[1] - ends[0]]))
         # Each bundle turns on the one below, so nothing passes through what lies on it.
         parent = tree.hinge(parent, [anchor_x, 0, high], -LEFTWARD, (0.0, opened / (bundles + 1)))
     parent.add(box([0, 0, levels[-1] + cover / 2], [depth, width, cover]))
