@@ -6,7 +6,6 @@ resumed run continues with exactly the batches that it would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,15 +18,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from neurok_model.data.augmentation import AugmentationConfiguration, corrupt_scan, reorient
-from neurok_model.data.families import build_object, family_names
-from neurok_model.data.generated_object import GeneratedObject, ObjectKind
 from neurok_model.data.quaternions import quaternion_conjugate, quaternion_product
-from neurok_model.data.sources import DrawnFrames, StoredSource
+from neurok_model.data.sources import DrawnFrames, GeneratedSource, MixedSource, SequenceSource, StoredSource
+from neurok_model.data.splits import SPLIT_NAMES
 from neurok_model.geometry.normalisation import Normalisation
 from neurok_model.geometry.sampling import draw_on_triangles, triangle_areas_and_normals
-
-SPLITS = {"train": 0, "validation": 1, "test": 2}
-"""Every split draws its instances from its own stream of seeds; they never meet."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,6 @@ class PairConfiguration:
 
     Args:
         objects: scans M0 per batch.
-        scans_per_instance: how many of them show the same instance in different poses.
         targets: deformations per scan.
         scan_points: surface points that the prior encoder reads.
         deformation_points: surface points that the deformation encoder reads.
@@ -48,7 +42,6 @@ class PairConfiguration:
     """
 
     objects: int = 16
-    scans_per_instance: int = 1
     targets: int = 4
     scan_points: int = 512
     deformation_points: int = 96
@@ -90,59 +83,30 @@ class PairBatches(Dataset[PairBatch]):
         self.split = split
         self.seed = seed
         self.count = count
-        self._generated = list(configuration.families or family_names())
-        self._stored = StoredSource(Path(configuration.motions)) if configuration.motions else None
-        self.families = self._generated + list(self._stored.families if self._stored else ())
+        self.source = _source(configuration)
+        self.families = list(self.source.families)
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, number: int) -> PairBatch:
-        generator = np.random.default_rng((self.seed, SPLITS[self.split], number))
-        examples: list[tuple[np.ndarray, ...]] = []
-        while len(examples) < self.configuration.objects:
-            scans = min(self.configuration.scans_per_instance, self.configuration.objects - len(examples))
-            for drawn in self._draw(generator, scans):
-                family = self.families.index(drawn.family)
-                examples.append(make_example(drawn, self.configuration, self.augmentation, generator, family))
+        generator = np.random.default_rng((self.seed, SPLIT_NAMES.index(self.split), number))
+        examples = []
+        for _ in range(self.configuration.objects):
+            drawn = self.source.draw(self.split, generator, 1 + self.configuration.targets)
+            family = self.families.index(drawn.family)
+            examples.append(make_example(drawn, self.configuration, self.augmentation, generator, family))
         columns = zip(*examples, strict=True)
         return PairBatch(*(torch.from_numpy(np.stack(column)) for column in columns))
 
-    def _draw(self, generator: np.random.Generator, scans: int) -> Iterator[DrawnFrames]:
-        """Scans and their deformations, from one instance posed on the fly or from stored sequences."""
-        if self._stored and generator.random() < self.configuration.motion_share:
-            for _ in range(scans):
-                yield self._stored.draw(self.split, generator, 1 + self.configuration.targets)
-            return
-        family = self._generated[int(generator.integers(len(self._generated)))]
-        instance = build_object(family, instance_seed(self.split, generator))
-        if instance.degrees_of_freedom == 0:
-            return  # Everything locked: there is no motion to learn from.
-        for _ in range(scans):
-            rest = instance.sample_states(generator, 1)
-            frames = instance.pose(np.concatenate((rest, target_states(instance, self.configuration, generator))))
-            yield DrawnFrames(family, instance.kind, instance.triangles, instance.part_of_vertex, frames)
 
-
-def instance_seed(split: str, generator: np.random.Generator) -> int:
-    """A seed for ``build_object`` that belongs to one split: its remainder modulo 3 tells which."""
-    return int(generator.integers(2**40)) * len(SPLITS) + SPLITS[split]
-
-
-def target_states(
-    instance: GeneratedObject, configuration: PairConfiguration, generator: np.random.Generator
-) -> Float[np.ndarray, "f d"]:
-    """States of the deformed frames, without any preferred pose.
-
-    Every pose that targets share more often than chance (the scan's own, a closed door) gets a share of the latent
-    to itself, a basin in which the decoder does not move. Articulated states are therefore uniform between their
-    limits, although scans M0 are drawn as such things are found, often closed.
-    """
-    count = configuration.targets
-    if instance.kind is ObjectKind.ARTICULATED:
-        lower, upper = instance.state_range.T
-        return np.asarray(generator.uniform(lower, upper, size=(count, len(lower))))
-    return instance.sample_states(generator, count)
+def _source(configuration: PairConfiguration) -> SequenceSource:
+    """Families posed on the fly, and stored motions beside them where there are any."""
+    posed = GeneratedSource(configuration.families)
+    if not configuration.motions:
+        return posed
+    share = configuration.motion_share
+    return MixedSource((StoredSource(Path(configuration.motions)), posed), (share, 1.0 - share))
 
 
 def make_example(

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from neurok_model.data.families import build_object, family_names
-from neurok_model.data.generated_object import Frames, ObjectKind
+from neurok_model.data.generated_object import Frames, GeneratedObject, ObjectKind
 from neurok_model.data.sequences import MotionSequence
 from neurok_model.data.shards import Shard
 from neurok_model.data.splits import checked_split, seed_in_split
@@ -51,16 +51,13 @@ class SequenceSource(ABC):
     families: tuple[str, ...]
 
     @abstractmethod
-    def draw(
-        self, split: str, generator: np.random.Generator, count: int, short_motion_share: float = 0.0
-    ) -> DrawnFrames:
+    def draw(self, split: str, generator: np.random.Generator, count: int) -> DrawnFrames:
         """Draw ``count`` frames of one sequence of the split; the first is the one that others move from.
 
         Args:
             split: train, validation or test.
             generator: source of randomness.
             count: frames, at least one.
-            short_motion_share: share of the other frames that lie close to the first.
         """
 
 
@@ -70,17 +67,29 @@ class GeneratedSource(SequenceSource):
     def __init__(self, families: Sequence[str] = ()) -> None:
         self.families = tuple(families or family_names())
 
-    def draw(
-        self, split: str, generator: np.random.Generator, count: int, short_motion_share: float = 0.0
-    ) -> DrawnFrames:
-        """An instance that belongs to the split, in random states; short motions are a tenth as long."""
-        family = self.families[int(generator.integers(len(self.families)))]
-        instance = build_object(family, seed_in_split(split, generator))
-        states = instance.sample_states(generator, count)
-        short = generator.random((count, 1)) < short_motion_share
-        length = np.where(short, 0.1 * generator.random((count, 1)), 1.0)
-        frames = instance.pose(states[:1] + length * (states - states[:1]))
-        return DrawnFrames(family, instance.kind, instance.triangles, instance.part_of_vertex, frames)
+    def draw(self, split: str, generator: np.random.Generator, count: int) -> DrawnFrames:
+        """An instance that belongs to the split: first as such things are found, then in other states."""
+        while True:
+            family = self.families[int(generator.integers(len(self.families)))]
+            instance = build_object(family, seed_in_split(split, generator))
+            # With everything locked there is no motion to learn from.
+            if instance.degrees_of_freedom:
+                break
+        states = np.concatenate((instance.sample_states(generator, 1), other_states(instance, generator, count - 1)))
+        return DrawnFrames(family, instance.kind, instance.triangles, instance.part_of_vertex, instance.pose(states))
+
+
+def other_states(instance: GeneratedObject, generator: np.random.Generator, count: int) -> Float[np.ndarray, "f d"]:
+    """States without any preferred pose.
+
+    Every pose that targets share more often than chance (the scan's own, a closed door) gets a share of the latent
+    to itself, a basin in which the decoder does not move. Articulated states are therefore uniform between their
+    limits, although scans M0 are drawn as such things are found, often closed.
+    """
+    if instance.kind is ObjectKind.ARTICULATED:
+        lower, upper = instance.state_range.T
+        return np.asarray(generator.uniform(lower, upper, size=(count, len(lower))))
+    return instance.sample_states(generator, count)
 
 
 class StoredSource(SequenceSource):
@@ -107,20 +116,14 @@ class StoredSource(SequenceSource):
         self._kept: dict[tuple[Path, int], MotionSequence] = {}
         self._process = os.getpid()
 
-    def draw(
-        self, split: str, generator: np.random.Generator, count: int, short_motion_share: float = 0.0
-    ) -> DrawnFrames:
-        """Frames of one stored sequence, far apart or (short motions) next to the first."""
+    def draw(self, split: str, generator: np.random.Generator, count: int) -> DrawnFrames:
+        """Frames of one stored sequence, in no order of time."""
         family = self.families[int(generator.integers(len(self.families)))]
         entries = self.entries(family, split)
         path, number = entries[int(generator.integers(len(entries)))]
         sequence = self._read(path, number)
-        total = len(sequence.vertices)
-        first = int(generator.integers(total))
-        others = generator.integers(total, size=count - 1)
-        near = np.clip(first + generator.choice([-2, -1, 1, 2], size=count - 1), 0, total - 1)
-        short = generator.random(count - 1) < short_motion_share
-        frames = sequence.frames([first, *np.where(short, near, others).tolist()])
+        chosen = generator.integers(len(sequence.vertices), size=count)
+        frames = sequence.frames(chosen.tolist())
         triangles, parts = sequence.triangles.astype(np.int64), sequence.part_of_vertex.astype(np.int64)
         return DrawnFrames(family, sequence.kind, triangles, parts, frames)
 
@@ -175,9 +178,7 @@ class MixedSource(SequenceSource):
         self._limits = np.cumsum(chosen / chosen.sum())
         self.families = tuple(sorted({name for source in sources for name in source.families}))
 
-    def draw(
-        self, split: str, generator: np.random.Generator, count: int, short_motion_share: float = 0.0
-    ) -> DrawnFrames:
+    def draw(self, split: str, generator: np.random.Generator, count: int) -> DrawnFrames:
         """Frames from one of the sources."""
         index = min(int(np.searchsorted(self._limits, generator.random())), len(self.sources) - 1)
-        return self.sources[index].draw(split, generator, count, short_motion_share)
+        return self.sources[index].draw(split, generator, count)

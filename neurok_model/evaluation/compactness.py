@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from neurok_model.data.families import build_object
-from neurok_model.data.pairs import SPLITS
+from neurok_model.data.splits import SPLIT_NAMES
 from neurok_model.geometry import TriangleMesh
 from neurok_model.networks import load_checkpoint
 from neurok_model.predictor import Predictor
@@ -52,9 +52,9 @@ def evaluate_compactness(configuration: CompactnessEvaluation, console: Console)
     families_trained = sorted(set(description["training"]["pairs"]["families"]))
     rows: dict[str, list[dict[str, float]]] = {}
     for family in track(families_trained, "encoding", console=console):
-        generator = np.random.default_rng((configuration.seed, SPLITS["test"]))
+        generator = np.random.default_rng((configuration.seed, SPLIT_NAMES.index("test")))
         for index in range(configuration.instances):
-            instance = build_object(family, index * len(SPLITS) + SPLITS["test"])
+            instance = build_object(family, index * len(SPLIT_NAMES) + SPLIT_NAMES.index("test"))
             if instance.degrees_of_freedom == 0:
                 continue
             frames = instance.pose(instance.sample_states(generator, 1))

@@ -142,8 +142,8 @@ def test_sources_draw_alike(generated: Path) -> None:
     assert set(mixed.families) == {"laptop", "elastic_bar", "bead_string", "dangling_rope"}
     seen = set()
     for seed in range(12):
-        drawn = mixed.draw("train", np.random.default_rng(seed), 3, short_motion_share=0.5)
-        again = pickle.loads(pickle.dumps(mixed)).draw("train", np.random.default_rng(seed), 3, 0.5)
+        drawn = mixed.draw("train", np.random.default_rng(seed), 3)
+        again = pickle.loads(pickle.dumps(mixed)).draw("train", np.random.default_rng(seed), 3)
         np.testing.assert_array_equal(drawn.frames.vertices, again.frames.vertices)
         assert drawn.frames.vertices.shape == (3, len(drawn.part_of_vertex), 3)
         np.testing.assert_allclose(np.linalg.norm(drawn.frames.rotations, axis=-1), 1.0, atol=1e-9)

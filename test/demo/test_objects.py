@@ -5,7 +5,7 @@ import pytest
 
 from demo.objects import BAR_SEED, demo_objects
 from demo.pushes import nearest, pushes_all_over, spread_out, surface_points
-from neurok_model.data.pairs import SPLITS
+from neurok_model.data.splits import split_of_seed
 from neurok_model.geometry import PointCloud, TriangleMesh
 
 CUBE = TriangleMesh(
@@ -61,7 +61,7 @@ def test_demo_objects_are_what_they_claim() -> None:
     laptop = things["laptop_mesh"]
     assert laptop.push.point[2] > 0.97 * laptop.scan.vertices[:, 2].max()
     assert abs(laptop.push.point[0]) < 0.02
-    assert BAR_SEED % len(SPLITS) == SPLITS["test"]
+    assert split_of_seed(BAR_SEED) == "test"
 
 
 def test_laptop_is_open_at_a_hundred_degrees() -> None:
