@@ -113,15 +113,19 @@ class Processes:
 def _make_fabric(device: torch.device, processes: int, machines: int) -> Fabric:
     # Imported here: every use of the library and of the command line would pay for it otherwise.
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
     from lightning_fabric.strategies.ddp import DDPStrategy
 
     several = processes * machines > 1
+    # Named, because Fabric would otherwise also listen to a batch system that happens to run one process.
+    environment = TorchElasticEnvironment() if several else LightningEnvironment()
     chosen: Any = processes if several or device.index is None else [device.index]
     return Fabric(
         accelerator=device.type,
         devices=chosen,
         num_nodes=machines,
         strategy=DDPStrategy() if several else "auto",
+        plugins=environment,
         precision="32-true",
     )
 

@@ -1,0 +1,139 @@
+"""Runs that are interrupted, continued, started from a checkpoint, or continued with other settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from training.tiny import CONFIGURATION, QUIET
+
+from neurok_model.errors import ErrorCode, NeurokError
+from neurok_model.networks import load_checkpoint
+from neurok_model.training import TrainingInterrupted, TrainingStopped, train
+
+
+def interrupt_at(monkeypatch, step: int, number: signal.Signals) -> None:
+    """Send this process a signal while it computes a step."""
+    from neurok_model.training.stepping import Stepper
+
+    advance = Stepper.advance
+
+    def interrupted(self, at, batches):
+        if at == step:
+            os.kill(os.getpid(), number)
+        return advance(self, at, batches)
+
+    monkeypatch.setattr(Stepper, "advance", interrupted)
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "number"), [("adamw", signal.SIGTERM), ("muon", signal.SIGINT)], ids=["adamw", "muon"]
+)
+def test_a_run_that_is_asked_to_end_continues_with_the_same_bytes(tmp_path, monkeypatch, optimiser, number):
+    """Protects long runs: the step under way is finished and saved, and the rest gives the very same weights."""
+    configuration = replace(CONFIGURATION, optimiser=optimiser, micro_batches=2)
+    whole = train(replace(configuration, output=tmp_path / "whole"), QUIET)
+    interrupted = replace(configuration, output=tmp_path / "interrupted")
+    with monkeypatch.context() as patch:
+        # Step 4 of 6, between the evaluations at 3 and 6: the exact step is kept, not the last checkpoint's.
+        interrupt_at(patch, 3, number)
+        with pytest.raises(TrainingInterrupted, match=f"{number.name} at step 4") as ended:
+            train(interrupted, QUIET)
+    assert ended.value.status == 128 + number
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "the usual handlers are back"
+    resumed = train(interrupted, QUIET)
+    assert whole.read_bytes() == resumed.read_bytes()
+    logs = [[json.loads(line) for line in (path.parent / "log.jsonl").open()] for path in (whole, resumed)]
+    assert [line["step"] for line in logs[1]] == [3, 6]
+    assert [line["error"] for line in logs[0]] == [line["error"] for line in logs[1]]
+
+
+@pytest.mark.slow
+def test_a_killed_run_with_data_processes_continues_with_the_same_bytes(tmp_path):
+    """Protects long runs: SIGKILL in the middle loses no more than what came after the last checkpoint."""
+    configuration = replace(CONFIGURATION, steps=12, evaluate_every=2, workers=1)
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(configuration.to_dictionary()))
+    output = tmp_path / "killed"
+    command = [sys.executable, "-m", "neurok_model.cli", "train", str(settings), "--output", str(output)]
+    process = subprocess.Popen([*command, "--workers", "1", "--device", "cpu"], start_new_session=True)
+    try:
+        waiting_until = time.monotonic() + 120
+        while not (output / "state.safetensors").exists():
+            assert process.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < waiting_until
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert len((output / "log.jsonl").read_text().splitlines()) < 6, "killed in the middle"
+    resumed = train(replace(configuration, output=output), QUIET)
+    whole = train(replace(configuration, workers=0, output=tmp_path / "whole"), QUIET)
+    assert whole.read_bytes() == resumed.read_bytes()
+    assert [json.loads(line)["step"] for line in (output / "log.jsonl").open()] == list(range(2, 13, 2))
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    """Protects finished work: the same command again trains nothing and changes nothing."""
+    configuration = replace(CONFIGURATION, steps=3, output=tmp_path)
+    path = train(configuration, QUIET)
+    before = path.read_bytes(), (tmp_path / "log.jsonl").read_bytes()
+    assert train(configuration, QUIET) == path
+    assert before == (path.read_bytes(), (tmp_path / "log.jsonl").read_bytes())
+
+
+def test_other_settings_continue_a_run_only_on_request(tmp_path):
+    """Protects reproducibility: a run never changes its settings unnoticed, and says afterwards where it did."""
+    configuration = replace(CONFIGURATION, steps=3, output=tmp_path)
+    train(configuration, QUIET)
+    longer = replace(configuration, steps=6, learning_rate=1e-3)
+    with pytest.raises(NeurokError, match=r"learning_rate 0.0007 -> 0.001, steps 3 -> 6"):
+        train(longer, QUIET)
+    _, description = load_checkpoint(train(replace(longer, accept_changes=True), QUIET))
+    assert description["training"]["changes"] == [{"step": 3, "settings": {"learning_rate": 1e-3, "steps": 6}}]
+    assert description["training"]["finished_steps"] == 6
+
+
+def test_a_checkpoint_starts_a_run_with_its_weights_alone(tmp_path):
+    """Protects `--initial`: half-precision weights come over, moments do not, and earlier compute is counted."""
+    first = train(replace(CONFIGURATION, output=tmp_path / "first"), QUIET)
+    # With a learning rate that changes nothing, what the second run saves is what it started from.
+    second = replace(CONFIGURATION, initial=first, learning_rate=1e-12, steps=3, seed=5, output=tmp_path / "second")
+    path = train(second, QUIET)
+    for name, value in load_file(first).items():
+        torch.testing.assert_close(load_file(path)[name], value, atol=1e-6, rtol=0, msg=name)
+    compute = [load_checkpoint(one)[1]["training"]["compute"] for one in (first, path)]
+    assert [one["deformations"] for one in compute] == [6 * 4 * 2, 9 * 4 * 2]
+    wider = replace(second, networks=replace(CONFIGURATION.networks, width=64), output=tmp_path / "third")
+    with pytest.raises(NeurokError, match="width 32 -> 64"):
+        train(wider, QUIET)
+
+
+def test_a_damaged_state_is_refused(tmp_path):
+    """Protects against continuing from rubbish: a state that was cut off is an error with its path, not a traceback."""
+    configuration = replace(CONFIGURATION, steps=3, output=tmp_path)
+    train(configuration, QUIET)
+    state = tmp_path / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(NeurokError, match=r"state\.safetensors") as refusal:
+        train(configuration, QUIET)
+    assert refusal.value.code is ErrorCode.INVALID_CHECKPOINT
+
+
+def test_numbers_that_are_not_finite_stop_the_run_and_spare_the_checkpoint(tmp_path):
+    """Protects the last good checkpoint: a run that explodes says when, and overwrites nothing."""
+    configuration = replace(CONFIGURATION, steps=3, output=tmp_path)
+    path = train(configuration, QUIET)
+    before = path.read_bytes(), (tmp_path / "state.safetensors").read_bytes()
+    exploding = replace(configuration, steps=6, learning_rate=1e30, accept_changes=True)
+    with pytest.raises(TrainingStopped, match=r"(nan|inf) at step [456].*last good checkpoint is .*neurok"):
+        train(exploding, QUIET)
+    assert before == (path.read_bytes(), (tmp_path / "state.safetensors").read_bytes())
