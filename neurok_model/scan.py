@@ -76,7 +76,7 @@ def prepare_scan(scan: TriangleMesh | PointCloud, seed: int) -> PreparedScan:
     index, weight = drive_weights(vertices, vertex_component, samples.points, samples.component)
     used = vertices[np.unique(triangles)] if len(triangles) else vertices
     return PreparedScan(
-        _digest(vertices, triangles), vertices, triangles, samples, Normalisation.of(used), index, weight
+        _digest(vertices, triangles), vertices, triangles, samples, Normalisation.of(used, samples.points), index, weight
     )
 
 

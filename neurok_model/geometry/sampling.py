@@ -79,7 +79,8 @@ def sample_surface(
     component_area = np.bincount(component_of_triangle, weights=areas)
     with_area = np.flatnonzero(component_area > 0)
     minimum = max(1, min(minimum_per_component, count // (2 * len(with_area))))
-    share = component_area[with_area] / component_area.sum()
+    # Rounded, so that turning or moving the mesh leaves the counts, and with them every draw, as they are.
+    share = np.round(component_area[with_area] / component_area.sum(), 9)
     counts = minimum + np.floor(share * max(0, count - minimum * len(with_area))).astype(np.int64)
     counts[np.argmax(share)] += max(0, count - int(counts.sum()))
     pieces = []

@@ -6,10 +6,12 @@ import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial.transform import Rotation
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.geometry import PointCloud, TriangleMesh, drive_weights, sample_surface, triangle_components
 from neurok_model.geometry.sampling import triangle_areas_and_normals
+from neurok_model.scan import prepare_scan
 
 
 def box_mesh(extents=(0.3, 0.2, 0.1), offset=(0.0, 0.0, 0.0)) -> TriangleMesh:
@@ -115,3 +117,13 @@ def test_vertices_are_driven_by_their_own_part():
     assert set(index[1]) <= {0, 2}
     np.testing.assert_allclose(weight.sum(axis=1), 1.0)
     assert weight[1][index[1] == 0].sum() > 0.9
+
+
+def test_surface_points_do_not_depend_on_how_the_scan_is_turned():
+    """Protects equivariance: a turned scan of several pieces gives the same points, turned."""
+    both = joined(box_mesh(), box_mesh(offset=(0.0, 0.3, 0.1)))
+    turn = Rotation.from_euler("z", 0.7).as_matrix()
+    still = prepare_scan(both, seed=0)
+    turned = prepare_scan(TriangleMesh(both.vertices @ turn.T, both.triangles), seed=0)
+    np.testing.assert_allclose(turned.samples.points, still.samples.points @ turn.T, atol=1e-12)
+    np.testing.assert_array_equal(turned.samples.component, still.samples.component)
