@@ -75,9 +75,8 @@ def prepare_scan(scan: TriangleMesh | PointCloud, seed: int) -> PreparedScan:
         vertex_component = np.zeros(len(vertices), dtype=np.int64)
     index, weight = drive_weights(vertices, vertex_component, samples.points, samples.component)
     used = vertices[np.unique(triangles)] if len(triangles) else vertices
-    return PreparedScan(
-        _digest(vertices, triangles), vertices, triangles, samples, Normalisation.of(used, samples.points), index, weight
-    )
+    box = Normalisation.of(used, samples.points)
+    return PreparedScan(_digest(vertices, triangles), vertices, triangles, samples, box, index, weight)
 
 
 def _digest(vertices: Float[np.ndarray, "v 3"], triangles: Int[np.ndarray, "t 3"]) -> str:
