@@ -33,13 +33,15 @@ class TrainingConfiguration:
         micro_batches: batches of ``pairs.objects`` whose gradients are averaged in every step. Several processes
             share them, so that their number changes nothing but the time.
         optimiser: "adamw", or "muon" for the matrices inside transformer blocks and AdamW for the rest.
-        learning_rate: peak of the cosine schedule.
+        learning_rate: AdamW's peak of the cosine schedule.
+        muon_learning_rate: Muon's peak of the same schedule.
         weight_decay: decoupled weight decay.
         gradient_limit: largest norm of the gradient; longer ones are clipped. Usual norms are 5 to 20, and a
             limit below them slows learning down, because the largest motions make the longest gradients.
         averaging: decay of the exponential moving average of the weights, which is what is saved and judged.
         precision: "bfloat16" (matrix products in half the bits; weights, sums and optimiser in float32),
-            "float32", or "auto": bfloat16 on CUDA.
+            "float32", or "auto": bfloat16 where the hardware multiplies it, on CUDA and on CPUs with AVX512-BF16 or
+            AMX.
         evaluate_every: steps between held-out evaluations and checkpoints.
         evaluation_batches: held-out batches per evaluation.
         workers: data processes per training process, 0 for none, "auto" for as many as there are idle cores. The
@@ -59,11 +61,12 @@ class TrainingConfiguration:
     steps: int = 4000
     seed: int = 0
     micro_batches: int = 1
-    optimiser: OptimiserName = "adamw"
-    learning_rate: float = 7e-4
+    optimiser: OptimiserName = "muon"
+    learning_rate: float = 1e-3
+    muon_learning_rate: float = 6e-3
     weight_decay: float = 0.01
     gradient_limit: float = 30.0
-    averaging: float = 0.998
+    averaging: float = 0.995
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     evaluate_every: int = 250
     evaluation_batches: int = 12
@@ -82,6 +85,9 @@ class TrainingConfiguration:
         for name in MACHINE_SETTINGS:
             del values[name]
         values["initial"] = None if self.initial is None else str(self.initial)
+        # Where stored motions lie is the machine's business, and a checkpoint must be usable without them.
+        values["stored_motions"] = Path(self.pairs.motions).name
+        values["pairs"]["motions"] = ""
         return values
 
     def with_named_families(self) -> TrainingConfiguration:
@@ -99,7 +105,7 @@ class TrainingConfiguration:
         at_least_one = ("steps", "micro_batches", "evaluate_every", "evaluation_batches", "threads")
         for name in at_least_one:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        for name in ("learning_rate", "gradient_limit"):
+        for name in ("learning_rate", "muon_learning_rate", "gradient_limit"):
             _require(getattr(self, name) > 0.0, name, getattr(self, name), "a number over 0")
         _require(self.weight_decay >= 0.0, "weight_decay", self.weight_decay, "0 or more")
         _require(0.0 <= self.averaging < 1.0, "averaging", self.averaging, "0 <= averaging < 1")

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.training.configuration import TrainingConfiguration
 
-RESULTS = ("finished_steps", "held_out", "compute", "changes")
-"""Entries of a checkpoint's description that say how the run went, not how to repeat it."""
+RECORDS = ("finished_steps", "held_out", "compute", "changes", "stored_motions")
+"""Entries of a checkpoint's description that say how the run went, and are no settings."""
 
 
 def read_configuration(path: Path) -> TrainingConfiguration:
@@ -40,7 +40,7 @@ def parse_configuration(content: Any, path: Path = Path("configuration")) -> Tra
         content = content.get("training")
     if not isinstance(content, dict):
         raise _refusal(path, "not an object with settings")
-    settings = {name: value for name, value in content.items() if name not in RESULTS}
+    settings = {name: value for name, value in content.items() if name not in RECORDS}
     try:
         # As JSON, because only there lists stand for tuples and strings for paths; strict, so that "8" is no number.
         parsed = TypeAdapter(TrainingConfiguration).validate_json(json.dumps(settings), strict=True)
@@ -50,6 +50,12 @@ def parse_configuration(content: Any, path: Path = Path("configuration")) -> Tra
     if unknown:
         raise _refusal(path, "unknown settings " + ", ".join(unknown))
     return parsed
+
+
+def motions_needed(path: Path) -> str:
+    """Name of the folder of stored motions that the run of a checkpoint's JSON file drew from; empty for none."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return str(content.get("training", content).get("stored_motions", ""))
 
 
 def _names(values: dict[str, Any], prefix: str = "") -> set[str]:

@@ -9,8 +9,8 @@ SMOOTHING = 0.98
 """Decay of the running means: about fifty observations."""
 PATIENCE = 1000
 """Steps before a run may be judged to have collapsed; no network moves anything in its first hundreds."""
-DIVERGED = -1.0
-"""Share of the motion explained below which training has diverged: twice the squared error of no motion at all."""
+DIVERGED = -3.0
+"""Share of the motion explained below which training has diverged: four times the squared error of no motion."""
 LEAST_DIMENSIONS = 0.5
 """Mean number of active dimensions below which the latent carries nothing."""
 LEAST_EXPLAINED = 0.1

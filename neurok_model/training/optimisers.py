@@ -3,12 +3,11 @@
 Muon (Jordan et al., 2024) replaces each matrix' momentum by its nearest semi-orthogonal matrix. It is meant for the
 matrices inside transformer blocks; embeddings, learned tokens, biases, gains and output layers stay with AdamW. Its
 step is scaled to the usual size of AdamW's (0.2 sqrt(max(rows, columns)), Liu et al., "Muon is scalable for LLM
-training", 2025), so that one learning rate and one weight decay serve both.
+training", 2025), so that learning rates of both mean the same; Muon bears larger ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -30,15 +29,14 @@ class Optimisers:
     Args:
         networks: the network that owns every parameter; its names identify them in the saved state.
         optimisers: optimisers by name; every trainable parameter belongs to exactly one.
-        learning_rate: peak learning rate, which :meth:`set_learning_rate` scales.
 
     Raises:
         ValueError: when a trainable parameter belongs to none or to several.
     """
 
-    def __init__(self, networks: nn.Module, optimisers: dict[str, torch.optim.Optimizer], learning_rate: float) -> None:
+    def __init__(self, networks: nn.Module, optimisers: dict[str, torch.optim.Optimizer]) -> None:
         self.optimisers = optimisers
-        self.learning_rate = learning_rate
+        self._peaks = {name: [group["lr"] for group in one.param_groups] for name, one in optimisers.items()}
         self._name_of: dict[Tensor, str] = {parameter: name for name, parameter in networks.named_parameters()}
         owned = [
             parameter for one in optimisers.values() for group in one.param_groups for parameter in group["params"]
@@ -49,8 +47,9 @@ class Optimisers:
 
     def set_learning_rate(self, factor: float) -> None:
         """Set every optimiser's learning rate to ``factor`` times its peak."""
-        for group in self._groups():
-            group["lr"] = self.learning_rate * factor
+        for name, optimiser in self.optimisers.items():
+            for group, peak in zip(optimiser.param_groups, self._peaks[name], strict=True):
+                group["lr"] = peak * factor
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -105,19 +104,18 @@ class Optimisers:
                 }
             )
 
-    def _groups(self) -> Iterator[dict]:
-        for optimiser in self.optimisers.values():
-            yield from optimiser.param_groups
 
-
-def make_optimisers(networks: nn.Module, kind: str, learning_rate: float, weight_decay: float) -> Optimisers:
+def make_optimisers(
+    networks: nn.Module, kind: str, learning_rate: float, weight_decay: float, muon_learning_rate: float
+) -> Optimisers:
     """Choose an optimiser for every trainable parameter.
 
     Args:
         networks: what is trained; already on its device.
         kind: "adamw" for all parameters, or "muon" for those of :func:`hidden_matrices` and AdamW for the others.
-        learning_rate: peak learning rate of both.
-        weight_decay: decoupled weight decay of both.
+        learning_rate: peak learning rate of AdamW.
+        weight_decay: decoupled weight decay of both; a step shrinks weights by its product with the learning rate.
+        muon_learning_rate: peak learning rate of Muon.
 
     Raises:
         NeurokError: ``INVALID_PARAMETER`` for another name, or "muon" where PyTorch does not have it (before 2.9).
@@ -139,12 +137,12 @@ def make_optimisers(networks: nn.Module, kind: str, learning_rate: float, weight
             )
         optimisers["muon"] = torch.optim.Muon(
             hidden,
-            lr=learning_rate,
+            lr=muon_learning_rate,
             weight_decay=weight_decay,
             momentum=MUON_MOMENTUM,
             adjust_lr_fn="match_rms_adamw",
         )
-    return Optimisers(networks, optimisers, learning_rate)
+    return Optimisers(networks, optimisers)
 
 
 def hidden_matrices(networks: nn.Module) -> list[Tensor]:

@@ -113,7 +113,8 @@ class Processes:
 def _make_fabric(device: torch.device, processes: int, machines: int) -> Fabric:
     # Imported here: every use of the library and of the command line would pay for it otherwise.
     from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
     from lightning_fabric.strategies.ddp import DDPStrategy
 
     several = processes * machines > 1
@@ -131,4 +132,10 @@ def _make_fabric(device: torch.device, processes: int, machines: int) -> Fabric:
 
 
 def _lower_precision(name: str, device: torch.device) -> bool:
-    return name == "bfloat16" or (name == "auto" and device.type == "cuda")
+    if name != "auto":
+        return name == "bfloat16"
+    if device.type == "cuda":
+        return True
+    # Without these instructions bfloat16 is emulated, and slower than float32.
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

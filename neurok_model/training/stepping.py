@@ -51,7 +51,11 @@ class Stepper:
         self.networks = networks.to(processes.device).train()
         self.averaged = copy.deepcopy(self.networks).requires_grad_(False).eval()
         self.optimisers = make_optimisers(
-            self.networks, configuration.optimiser, configuration.learning_rate, configuration.weight_decay
+            self.networks,
+            configuration.optimiser,
+            configuration.learning_rate,
+            configuration.weight_decay,
+            configuration.muon_learning_rate,
         )
         self._objective = processes.prepare(ObjectiveOfNetworks(self.networks, configuration.pairs.deformation_points))
 

@@ -44,7 +44,7 @@ def test_muon_steps_are_as_long_as_adamw_steps():
     model = networks()
     weight = model.decoder.blocks[0].feed_forward[0].weight
     before = weight.detach().clone()
-    optimisers = make_optimisers(model, "muon", 1e-2, 0.0)
+    optimisers = make_optimisers(model, "muon", 1e-3, 0.0, muon_learning_rate=1e-2)
     advance(model, optimisers, range(1))
     length = (weight.detach() - before).square().mean().sqrt().item()
     # Newton-Schulz leaves singular values between 0.5 and 1.5 (Jordan et al.), so the length is not exact.
@@ -55,7 +55,7 @@ def test_muon_steps_are_as_long_as_adamw_steps():
 def test_restored_optimisers_continue_to_the_bit(kind):
     """Protects resuming: state taken after three steps and loaded elsewhere gives the same bits after six."""
     whole = networks()
-    optimisers = make_optimisers(whole, kind, 1e-2, 0.01)
+    optimisers = make_optimisers(whole, kind, 1e-2, 0.01, 2e-2)
     advance(whole, optimisers, range(3))
     weights = {name: value.clone() for name, value in whole.state_dict().items()}
     state = {name: value.clone() for name, value in optimisers.state().items()}
@@ -63,25 +63,25 @@ def test_restored_optimisers_continue_to_the_bit(kind):
 
     resumed = networks(seed=1)
     resumed.load_state_dict(weights)
-    others = make_optimisers(resumed, kind, 1e-2, 0.01)
+    others = make_optimisers(resumed, kind, 1e-2, 0.01, 2e-2)
     others.load_state(state)
     advance(resumed, others, range(3, 6))
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
-    fresh = make_optimisers(resumed, kind, 1e-2, 0.01)
+    fresh = make_optimisers(resumed, kind, 1e-2, 0.01, 2e-2)
     assert fresh.state() == {}, "a fresh optimiser has no moments, so the comparison above needed the loaded ones"
 
 
 def test_state_of_another_optimiser_is_refused():
     """Protects a resumed run from silently forgetting its moments when the optimiser was changed meanwhile."""
     model = networks()
-    muon = make_optimisers(model, "muon", 1e-2, 0.01)
+    muon = make_optimisers(model, "muon", 1e-2, 0.01, 2e-2)
     advance(model, muon, range(1))
     with pytest.raises(NeurokError) as refusal:
-        make_optimisers(model, "adamw", 1e-2, 0.01).load_state(muon.state())
+        make_optimisers(model, "adamw", 1e-2, 0.01, 2e-2).load_state(muon.state())
     assert refusal.value.code is ErrorCode.INVALID_CHECKPOINT
     with pytest.raises(NeurokError, match="adamw or muon"):
-        make_optimisers(model, "sgd", 1e-2, 0.01)
+        make_optimisers(model, "sgd", 1e-2, 0.01, 2e-2)
 
 
 def test_every_parameter_belongs_to_one_optimiser():
@@ -89,4 +89,4 @@ def test_every_parameter_belongs_to_one_optimiser():
     model = networks()
     some = torch.optim.AdamW(list(model.parameters())[:-1])
     with pytest.raises(ValueError, match="exactly one"):
-        Optimisers(model, {"adamw": some}, 1e-3)
+        Optimisers(model, {"adamw": some})
