@@ -12,7 +12,6 @@ from neurok_model.data.kinematic_tree import ArticulatedObject
 from neurok_model.data.quaternions import rotation_matrix
 from neurok_model.geometry.sampling import draw_on_triangles, triangle_areas_and_normals
 
-
 _RAYS = np.array([[0.30151, 0.50712, 0.80741], [-0.61237, 0.35419, -0.70671], [0.42117, -0.87103, 0.25291]])
 """Odd directions, so that rays do not run along walls; three, for a ray through an edge may miss a triangle."""
 

@@ -62,6 +62,18 @@ def joint_positions(
     return np.stack(columns, axis=1) if columns else np.zeros((len(states), 0))
 
 
+def states_of_positions(
+    articulated: ArticulatedObject, positions: Float[np.ndarray, "count joints"]
+) -> Float[np.ndarray, "count coordinates"]:
+    """The inverse of :func:`joint_positions`; of joints that follow each other, the leading one counts."""
+    order = [part.index for part in _depth_first(articulated) if part.joint is not JointType.FIXED]
+    states = np.zeros((len(positions), articulated.degrees_of_freedom))
+    # Backwards, so that the first part of a coordinate, which is the one that leads, has the last word.
+    for part in reversed([part for part in articulated.joints if part.joint is not JointType.FIXED]):
+        states[:, part.coordinate] = positions[:, order.index(part.index)] / part.ratio
+    return states
+
+
 _POINT_MASS = '<inertial pos="0 0 0" mass="0.001" diaginertia="1e-6 1e-6 1e-6"/>'
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Float32, Int32
@@ -13,6 +13,9 @@ from neurok_model.data.generated_object import Frames, ObjectKind
 from neurok_model.geometry.local_rotations import local_rotations
 
 CONTACT_COLUMNS = ("x", "y", "z", "force_x", "force_y", "force_z", "start", "duration")
+
+OPTIONAL_ARRAYS = ("states", "base_pose")
+ARRAYS = ("vertices", "triangles", "part_of_vertex", "vertex_masses", "contacts", "energy", "work", *OPTIONAL_ARRAYS)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,10 @@ class MotionSequence:
             empty when unknown.
         work: energy put in so far, joules; empty when unknown.
         at_rest: whether nothing moved before time 0.
+        states: of an articulated object whose family and seed build it: its state coordinates in every frame
+            (radians and metres); else empty. Never an input of a network.
+        base_pose: of one whose base is free: where its base is in every frame, from the reference pose
+            (x, y, z in metres and a unit quaternion w, x, y, z); else empty.
     """
 
     family: str
@@ -52,6 +59,8 @@ class MotionSequence:
     energy: Float[np.ndarray, " e"]
     work: Float[np.ndarray, " e"]
     at_rest: bool
+    states: Float[np.ndarray, "s d"] = field(default_factory=lambda: np.zeros((0, 0)))
+    base_pose: Float[np.ndarray, "b 7"] = field(default_factory=lambda: np.zeros((0, 7)))
 
     def frames(self, chosen: list[int]) -> Frames:
         """Some frames, with rotations from the first of them, fitted around each vertex."""
@@ -78,9 +87,9 @@ class MotionSequence:
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays by name."""
-        names = ("vertices", "triangles", "part_of_vertex", "vertex_masses", "contacts", "energy", "work")
-        return {name: getattr(self, name) for name in names}
+        """The arrays by name; of the optional ones those that hold something."""
+        found = {name: getattr(self, name) for name in ARRAYS}
+        return {name: array for name, array in found.items() if array.size or name not in OPTIONAL_ARRAYS}
 
 
 MICROMETRE_STEPS = 2.0**20

@@ -57,6 +57,21 @@ def _bending(
     return np.concatenate([shapes[:, :, None] * axis for axis in axes])
 
 
+def _without_folds(
+    amplitude: Float[np.ndarray, " coordinates"],
+    modes: Float[np.ndarray, "coordinates segments 3"],
+    half_width: Float[np.ndarray, " stations"],
+) -> Float[np.ndarray, " coordinates"]:
+    """Smaller amplitudes where the inside of the sharpest bend would fold over itself.
+
+    A section folds into its neighbour when its half width exceeds the radius of curvature, which is smallest
+    when all coordinates are at their ends: there κ r stays below 0.8.
+    """
+    curvature = np.linalg.norm(np.tensordot(amplitude, np.abs(modes[..., :2]), axes=1), axis=-1)
+    radius = np.maximum(half_width[1:], half_width[:-1])
+    return amplitude * min(1.0, 0.8 / float((curvature * radius).max()))
+
+
 def _clamp(
     draw: Draw, width: float, length: float, frame: Float[np.ndarray, "3 3"], root: Float[np.ndarray, " 3"]
 ) -> list[Surface]:
@@ -97,6 +112,7 @@ def elastic_bar(draw: Draw) -> GeneratedObject:
     if draw.chance(0.4):
         modes = np.concatenate([modes, _bending(cosine_modes(stations, 1), [ALONG])])
         amplitude = np.append(amplitude, draw.uniform(0.4, 1.8))
+    amplitude = _without_folds(amplitude, modes, 0.5 * width * np.maximum(taper, 0.12))
     return RodObject(
         "elastic_bar", ObjectKind.ELASTIC, body, modes, amplitude, _clamp(draw, width, length, frame, root)
     )
@@ -203,10 +219,11 @@ def plush_body(draw: Draw) -> GeneratedObject:
             body.add_rigid(ellipsoid(place, stretch, 8, 6), station)
     count = draw.integer(1, 2)
     modes = _bending(clamped_bending_modes(stations, count), [FIRST, SECOND])
-    amplitude = draw.uniform(0.4, 1.1) * np.tile(1.0 / np.arange(1, count + 1) ** 1.5, 2)
+    amplitude = draw.uniform(0.3, 0.75) * np.tile(1.0 / np.arange(1, count + 1) ** 1.5, 2)
     if draw.chance(0.5):
         modes = np.concatenate([modes, _bending(cosine_modes(stations, 1), [ALONG])])
         amplitude = np.append(amplitude, draw.uniform(0.4, 1.2))
+    amplitude = _without_folds(amplitude, modes, 0.5 * width * profile)
     base = (
         [cylinder([0, 0, -0.03 * length], [0, 0, 0.01 * length], 0.6 * width, 16)] if draw.chance(0.4) else []
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +12,22 @@ from jaxtyping import Float, Int
 
 from neurok_model.data.families import build_object
 from neurok_model.data.kinematic_tree import ArticulatedObject
-from neurok_model.data.mjcf_export import joint_positions, to_mjcf
+from neurok_model.data.mjcf_export import joint_positions, states_of_positions, to_mjcf
+from neurok_model.data.quaternions import rotation_matrix
 from neurok_model.data.sequences import MotionSequence, rounded
 from neurok_model.data.shapes import Surface
 from neurok_model.data.simulation.excitation import Rejection, rejection
-from neurok_model.data.simulation.recording import Poke, record, settled
+from neurok_model.data.simulation.recording import Poke, Recording, record, settled
 from neurok_model.data.simulation.scene import ControlPoints, SimulatedScene, assembled, rigid_skin
 from neurok_model.data.splits import family_generator
 from neurok_model.errors import ErrorCode, NeurokError
 
 POKE_STREAM = 0x90
 """Keeps what happens to an instance independent of how it was built from the same seed."""
+RANGE_TOLERANCE = 0.03
+"""Share of a coordinate's range by which it may be beyond its limits, or beyond what stands in front of it."""
+COUPLING_TOLERANCE = 0.005
+"""Share of the object's size by which coupled joints may be out of step."""
 POKE_STEP = 1 / 960
 """Seconds; limits and couplings respond within five of them."""
 
@@ -53,10 +59,23 @@ class PokePhysics:
         has_base = bool(shown[0] == 0)
         anchored = not has_base or bool(rng.random() < 0.8)
         solid = int(rng.choice(shown)) if rng.random() < 0.4 else -1
-        gravity = -9.81 if anchored and rng.random() < 0.5 else 0.0
+        # Half weightless (the pose is then any state), the others on the Earth or on something smaller.
+        gravity = float(rng.choice([0.0, 0.0, 0.0, -9.81, -9.81, -rng.uniform(1.0, 9.81)])) if anchored else 0.0
         damping = float(rng.choice([0.0, 1.0]) * 10 ** rng.uniform(-1.0, 0.7))
         return PokePhysics(
             float(10 ** rng.uniform(0.0, 1.2)), solid, float(rng.uniform(100.0, 1500.0)), damping, gravity, anchored
+        )
+
+    @staticmethod
+    def of_record(physics: Mapping[str, float]) -> PokePhysics:
+        """The physics of a poke record, from :attr:`MotionSequence.physics`."""
+        return PokePhysics(
+            physics["surface_density"],
+            int(physics["solid_part"]),
+            physics["solid_density"],
+            physics["damping_rate"],
+            physics["gravity"],
+            bool(physics["anchored"]),
         )
 
     def described(self, mass: float) -> dict[str, float]:
@@ -99,7 +118,10 @@ def simulate_articulated_pokes(
     _damp(scene.model, data, physics.damping_rate)
     pokes = _draw_pokes(scene, data, rng, physics.anchored)
     recording = record(scene, rate=rate, frames=frames, pokes=pokes, position=position)
+    states, base_pose = _motion_of_joints(articulated, recording, physics.anchored)
     reason = rejection(scene, recording, frames)
+    if reason is None:
+        reason = _joint_rejection(articulated, recording, states, base_pose)
     if reason is not None:
         return reason
     moving = scene.part_of_vertex > 0 if physics.anchored else np.ones(len(scene.part_of_vertex), dtype=bool)
@@ -119,7 +141,66 @@ def simulate_articulated_pokes(
         recording.energy,
         recording.work,
         True,
+        states,
+        base_pose,
     )
+
+
+def true_object(record: MotionSequence) -> ArticulatedObject:
+    """The object of a poke record, with its true joints.
+
+    :func:`posed_on_base` gives the record's frames from its ``states`` and ``base_pose``.
+
+    Raises:
+        NeurokError: for a record of something that is not articulated, or one that an older version of its
+            family has made.
+    """
+    built = build_object(record.family, record.seed)
+    if not isinstance(built, ArticulatedObject) or not len(record.states):
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "record", record.family, "a poke of an articulated family")
+    if built.triangles.shape != record.triangles.shape or (built.triangles != record.triangles).any():
+        value = f"{record.family}, seed {record.seed}, with another surface"
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "record", value, "a record of this version; generate it again")
+    return built
+
+
+def _motion_of_joints(
+    articulated: ArticulatedObject, recording: Recording, anchored: bool
+) -> tuple[Float[np.ndarray, "f d"], Float[np.ndarray, "b 7"]]:
+    """State coordinates and, for a free base, its pose in every frame."""
+    base = 0 if anchored else 7
+    states = states_of_positions(articulated, recording.positions[:, base:])
+    return states, recording.positions[:, :base] if base else np.zeros((0, 7))
+
+
+def _joint_rejection(
+    articulated: ArticulatedObject,
+    recording: Recording,
+    states: Float[np.ndarray, "f d"],
+    base_pose: Float[np.ndarray, "b 7"],
+) -> Rejection | None:
+    """Whether joints did what they cannot: nothing in the simulation but soft constraints keeps them from it."""
+    lower, upper = articulated.state_range.T
+    if ((states - articulated.admissible(states)) > RANGE_TOLERANCE * (upper - lower)).any():
+        return Rejection.BLOCKED
+    if (np.abs(states - np.clip(states, lower, upper)) > RANGE_TOLERANCE * (upper - lower)).any():
+        return Rejection.OVERSTRAINED
+    posed = posed_on_base(articulated, states, base_pose)
+    size = float(np.ptp(recording.vertices[0], axis=0).max())
+    if np.abs(posed - recording.vertices).max() > COUPLING_TOLERANCE * size:
+        return Rejection.OVERSTRAINED
+    return None
+
+
+def posed_on_base(
+    articulated: ArticulatedObject, states: Float[np.ndarray, "f d"], base_pose: Float[np.ndarray, "b 7"]
+) -> Float[np.ndarray, "f n 3"]:
+    """Vertices of the states, moved by the base's poses where there are any, metres."""
+    vertices = articulated.pose(states).vertices
+    if not len(base_pose):
+        return vertices
+    turn = rotation_matrix(base_pose[:, 3:])
+    return np.einsum("fij,fnj->fni", turn, vertices) + base_pose[:, None, :3]
 
 
 def poke_scene(articulated: ArticulatedObject, physics: PokePhysics) -> SimulatedScene:

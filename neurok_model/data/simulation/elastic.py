@@ -11,7 +11,7 @@ from neurok_model.data.generated_object import ObjectKind
 from neurok_model.data.round_shapes import ellipsoid, loft
 from neurok_model.data.shapes import Surface, beveled_box
 from neurok_model.data.simulation.lattice import Lattice, Material, fill_cells, lattice_skin
-from neurok_model.data.simulation.registry import simulated_family
+from neurok_model.data.simulation.registry import floating_family
 from neurok_model.data.simulation.scene import ControlPoints, SimulatedScene, assembled, compiled, rigid_skin
 from neurok_model.data.simulation.surface_skins import sheet_triangles, tube_triangles
 
@@ -24,8 +24,14 @@ def held_solid(
     held: Bool[np.ndarray, " nodes"],
     base: Surface | None = None,
     gravity: float = 9.81,
+    anchored: bool = True,
 ) -> SimulatedScene:
-    """A solid in a lattice whose ``held`` nodes never move, with an optional fixed surface beside it."""
+    """A solid in a lattice whose ``held`` nodes never move, with an optional fixed surface beside it.
+
+    Not anchored, it floats: nothing is held, there is no gravity and no fixed surface.
+    """
+    if not anchored:
+        held, base, gravity = np.zeros_like(held), None, 0.0
     fill = lattice.fill(surface)
     mass = float(lattice.node_masses(fill, material.density).sum())
     model = compiled(lattice.flexcomp(material, mass, np.flatnonzero(held), "solid"), gravity=gravity)
@@ -81,8 +87,8 @@ def _upright(draw: Draw, surface: Surface, lattice_axis: int) -> tuple[Surface, 
     return lying.moved((0.0, 0.0, draw.uniform(0.2, 0.5))), 0
 
 
-@simulated_family("soft_bar")
-def soft_bar(draw: Draw) -> SimulatedScene:
+@floating_family("soft_bar")
+def soft_bar(draw: Draw, anchored: bool) -> SimulatedScene:
     """A bar, stalk or blade clamped at one end: standing, or sticking out sideways."""
     length = draw.uniform(0.15, 0.8)
     width, depth = (length * draw.uniform(0.05, 0.22) for _ in range(2))
@@ -104,13 +110,12 @@ def soft_bar(draw: Draw) -> SimulatedScene:
     if axis == 0:
         root = surface.vertices[surface.vertices[:, 0] < surface.vertices[:, 0].min() + 1e-6].mean(axis=0)
         block = beveled_box(root - [0.5 * size[2], 0, 0], [size[2], size[1], size[0]], 0.1 * size[2])
-    return held_solid(
-        "soft_bar", surface, lattice, material, _layer(lattice, axis), block if draw.chance(0.6) else None
-    )
+    shown = block if draw.chance(0.6) else None
+    return held_solid("soft_bar", surface, lattice, material, _layer(lattice, axis), shown, anchored=anchored)
 
 
-@simulated_family("soft_plate")
-def soft_plate(draw: Draw) -> SimulatedScene:
+@floating_family("soft_plate")
+def soft_plate(draw: Draw, anchored: bool) -> SimulatedScene:
     """A thick flexible plate held along one edge, or at two opposite edges: a mat, a flap, a diving board."""
     length, width = draw.uniform(0.2, 0.6), draw.uniform(0.15, 0.5)
     thickness = length * draw.uniform(0.02, 0.06)
@@ -127,21 +132,22 @@ def soft_plate(draw: Draw) -> SimulatedScene:
         held, span = held | _layer(lattice, 0, 1), 0.45 * length
     material = draw_material(draw, cantilever_stiffness(draw.uniform(0.9, 3.0), span, thickness))
     wall = beveled_box([-0.03, 0, height + thickness / 2], [0.06, 1.2 * width, 4 * thickness], 0.003)
-    return held_solid("soft_plate", surface, lattice, material, held, wall if draw.chance(0.5) else None)
+    shown = wall if draw.chance(0.5) else None
+    return held_solid("soft_plate", surface, lattice, material, held, shown, anchored=anchored)
 
 
-@simulated_family("soft_ball")
-def soft_ball(draw: Draw) -> SimulatedScene:
+@floating_family("soft_ball")
+def soft_ball(draw: Draw, anchored: bool) -> SimulatedScene:
     """A ball, egg or cushion of foam or jelly that sticks to the table by its foot."""
     radii = draw.uniform(0.04, 0.2) * np.array([1.0, draw.uniform(0.7, 1.4), draw.uniform(0.4, 1.6)])
     surface = ellipsoid([0.0, 0.0, radii[2]], radii, sides=20, rings=14)
     lattice = box_around(surface, draw.choice([(2, 2, 2), (2, 2, 3), (3, 3, 2)]), 1)
     material = draw_material(draw, lump_stiffness(draw.uniform(2.0, 5.0), 2 * float(radii[2])))
-    return held_solid("soft_ball", surface, lattice, material, _layer(lattice, 2))
+    return held_solid("soft_ball", surface, lattice, material, _layer(lattice, 2), anchored=anchored)
 
 
-@simulated_family("soft_tube")
-def soft_tube(draw: Draw) -> SimulatedScene:
+@floating_family("soft_tube")
+def soft_tube(draw: Draw, anchored: bool) -> SimulatedScene:
     """A hose or sleeve, open at both ends, clamped at its root."""
     length = draw.uniform(0.15, 0.6)
     radius = length * draw.uniform(0.06, 0.2)
@@ -157,7 +163,7 @@ def soft_tube(draw: Draw) -> SimulatedScene:
     surface, axis = _upright(draw, skin, draw.choice([0, 2]))
     lattice = box_around(surface, (3, 1, 1) if axis == 0 else (1, 1, 3), 2)
     material = draw_material(draw, cantilever_stiffness(draw.uniform(0.8, 3.0), length, 1.8 * radius))
-    return held_solid("soft_tube", surface, lattice, material, _layer(lattice, axis))
+    return held_solid("soft_tube", surface, lattice, material, _layer(lattice, axis), anchored=anchored)
 
 
 def _toy_surface(draw: Draw) -> Surface:
@@ -178,10 +184,11 @@ def _toy_surface(draw: Draw) -> Surface:
     return Surface(vertices - [0.0, 0.0, vertices[:, 2].min()], np.asarray(sphere.faces, dtype=np.int64))
 
 
-@simulated_family("soft_toy")
-def soft_toy(draw: Draw) -> SimulatedScene:
+@floating_family("soft_toy")
+def soft_toy(draw: Draw, anchored: bool) -> SimulatedScene:
     """A plush-like body of foam, held at its foot or hung by its head."""
     surface = _toy_surface(draw)
     lattice = box_around(surface, draw.choice([(2, 2, 3), (2, 3, 3), (3, 2, 2)]), 1)
     material = draw_material(draw, lump_stiffness(draw.uniform(1.5, 4.0), float(np.ptp(surface.vertices[:, 2]))))
-    return held_solid("soft_toy", surface, lattice, material, _layer(lattice, 2, draw.choice([0, 0, 1])))
+    held = _layer(lattice, 2, draw.choice([0, 0, 1]))
+    return held_solid("soft_toy", surface, lattice, material, held, anchored=anchored)

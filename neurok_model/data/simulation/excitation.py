@@ -9,14 +9,21 @@ import mujoco
 import numpy as np
 from jaxtyping import Float
 
+from neurok_model.data.generated_object import ObjectKind
 from neurok_model.data.sequences import MotionSequence, rounded
 from neurok_model.data.simulation.recording import Poke, Recording, record
-from neurok_model.data.simulation.registry import build_scene
+from neurok_model.data.simulation.registry import build_scene, floating_family_names
 from neurok_model.data.simulation.scene import SimulatedScene
 from neurok_model.data.splits import family_generator
 
+EARTH = 9.81
+"""Standard gravity, m/s²."""
 EXCITATION_STREAM = 0x51
 """Keeps what happens to an instance independent of how it was built from the same seed."""
+
+
+FREE_SHARE = 0.25
+"""Share of the pokes of bodies that can float (soft solids) in which nothing holds them."""
 
 
 class Rejection(StrEnum):
@@ -28,6 +35,8 @@ class Rejection(StrEnum):
     DISTORTED = "distorted"
     TOO_FAR = "too_far"
     STILL = "still"
+    BLOCKED = "blocked"
+    OVERSTRAINED = "overstrained"
 
 
 @dataclass(frozen=True)
@@ -47,11 +56,13 @@ def simulate_sequence(
     family: str, seed: int, settings: SequenceSettings = SequenceSettings()
 ) -> MotionSequence | Rejection:
     """Build an instance, excite it, and record it, all from the seed; or say why it cannot be used."""
-    scene = build_scene(family, seed)
     rng = family_generator(family, seed, EXCITATION_STREAM)
+    anchored = not (settings.at_rest and family in floating_family_names() and rng.random() < FREE_SHARE)
+    scene = build_scene(family, seed, anchored=anchored)
+    gravity = set_gravity(scene, rng, anchored)
     rate = float(rng.choice([30.0, 60.0]))
     settle = 1.5 if settings.at_rest else float(rng.choice([0.0, 0.4]))
-    pokes = draw_pokes(scene, rng, settings.frames / rate, settings.at_rest)
+    pokes = draw_pokes(scene, rng, settings.frames / rate, settings.at_rest, 1.0 if anchored else 0.3)
     velocity = None if settings.at_rest or rng.random() < 0.3 else draw_velocity(scene, rng)
     recording = record(
         scene,
@@ -77,15 +88,37 @@ def simulate_sequence(
         rate,
         scene.degrees_of_freedom,
         np.array(contacts, dtype=np.float64).reshape(-1, 8),
-        {**scene.material, "gravity": -scene.material["gravity"], "anchored": 1.0},
+        {**scene.material, "gravity": -gravity, "anchored": float(anchored)},
         recording.energy,
         recording.work,
         settings.at_rest,
     )
 
 
-def draw_pokes(scene: SimulatedScene, rng: np.random.Generator, seconds: float, at_once: bool) -> list[Poke]:
-    """One to three forces on moving vertices, sized to give the object speeds like those of its own fall."""
+def set_gravity(scene: SimulatedScene, rng: np.random.Generator, anchored: bool) -> float:
+    """Draw gravity, up to the Earth's, for which scenes are built, and give it to the scene; m/s², downwards.
+
+    What is free floats without it; what is draped needs some.
+    """
+    weak = float(rng.uniform(3.0 if scene.kind is ObjectKind.CLOTH else 1.0, EARTH))
+    nothing = weak if scene.kind is ObjectKind.CLOTH else 0.0
+    gravity = float(rng.choice([EARTH, weak, nothing], p=[0.6, 0.25, 0.15])) if anchored else 0.0
+    scene.model.opt.gravity[:] = (0.0, 0.0, -gravity)
+    return gravity
+
+
+def draw_pokes(
+    scene: SimulatedScene, rng: np.random.Generator, seconds: float, at_once: bool, strength: float = 1.0
+) -> list[Poke]:
+    """One to three forces on moving vertices, sized to give the object speeds like those of its own fall.
+
+    Args:
+        scene: what is poked.
+        rng: source of randomness.
+        seconds: length of the recording.
+        at_once: begin at time 0 instead of any time in its first part.
+        strength: factor of all forces; what nothing holds needs less to get far.
+    """
     rest = scene.rest_vertices
     moving = np.flatnonzero(scene.part_of_vertex > 0)
     size = float(np.ptp(rest[moving], axis=0).max())
@@ -96,7 +129,7 @@ def draw_pokes(scene: SimulatedScene, rng: np.random.Generator, seconds: float, 
         direction /= np.linalg.norm(direction)
         duration = float(rng.uniform(0.03, 0.15))
         speed = float(rng.uniform(0.2, 1.2)) * np.sqrt(9.81 * size)
-        force = 0.4 * mass * speed / duration * direction
+        force = 0.4 * strength * mass * speed / duration * direction
         start = 0.0 if at_once else float(rng.uniform(0.0, 0.6 * seconds))
         x, y, z = (float(part) for part in force)
         pokes.append(Poke(int(rng.choice(moving)), (x, y, z), start, duration))

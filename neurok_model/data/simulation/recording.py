@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import mujoco
@@ -40,12 +40,14 @@ class Recording:
         energy: kinetic energy plus potential energy of gravity against the undeformed scene, joules.
         work: energy put in since the undeformed scene: by pokes and by the initial velocity, joules.
         warnings: what MuJoCo's solver complained about; a recording with any is not to be used.
+        positions: MuJoCo's joint positions in every frame.
     """
 
     vertices: Float[np.ndarray, "f n 3"]
     energy: Float[np.ndarray, " f"]
     work: Float[np.ndarray, " f"]
     warnings: tuple[str, ...]
+    positions: Float[np.ndarray, "f q"] = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 def record(
@@ -108,17 +110,20 @@ def _recorded(
     if velocity is not None:
         data.qvel += velocity
     work = _energy(model, data) - before
-    control, energy, done = [], [], []
+    control, energy, done, positions = [], [], [], []
     for index in range(frames):
         if index:
             work += _advance(scene, data, pokes, (index - 1) * stride, stride)
-        control.append(scene.control_positions(data))
+        # A step leaves bodies where they were before it: the energy brings them up to date.
         energy.append(_energy(model, data) - reference)
+        control.append(scene.control_positions(data))
         done.append(work)
+        positions.append(data.qpos.copy())
         if not np.isfinite(data.qpos).all() or data.warning.number.any():
             break
     warnings = tuple(mujoco.mjtWarning(kind).name for kind in range(len(data.warning)) if data.warning[kind].number > 0)
-    return Recording(scene.vertices(np.stack(control)), np.array(energy), np.array(done), warnings)
+    surface = scene.vertices(np.stack(control))
+    return Recording(surface, np.array(energy), np.array(done), warnings, np.stack(positions))
 
 
 def settled(model: Any, position: Float[np.ndarray, " q"], seconds: float) -> Float[np.ndarray, " q"]:
