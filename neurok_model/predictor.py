@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neurok_model.device import choose_device
-from neurok_model.geometry import Normalisation, PointCloud, TriangleMesh
+from neurok_model.geometry import PointCloud, TriangleMesh
 from neurok_model.mechanics import build_system
 from neurok_model.networks import BoundDecoder, KinematicPrior, NeurokNetworks, load_checkpoint
 from neurok_model.object_model import ObjectModel
@@ -86,16 +86,23 @@ class Predictor:
         bound, prior, rest = self._encode(prepared)
         encoded = time.perf_counter()
         report("compile")
-        decoder = _MetricDecoder(bound, prepared.normalisation)
+        box = prepared.normalisation
+        # Compiled in the upright box's frame, so that every choice made on the way is the same for a turned scan.
+        to_world = torch.as_tensor(box.rotation.T, dtype=torch.float32, device=self.device)
         area = torch.as_tensor(prepared.samples.area_share, dtype=torch.float32, device=self.device)
-        compiled = compile_object(
-            decoder, rest, prior.mean[0], physics.mass * area, torch.Generator().manual_seed(self.seed)
+        upright = compile_object(
+            _MetricDecoder(bound, box.scale),
+            rest,
+            prior.mean[0],
+            physics.mass * area,
+            torch.Generator().manual_seed(self.seed),
         )
+        compiled = upright.turned(to_world)
         surface = ReducedSurface(
             prepared,
             compiled,
             compiled.modes,
-            lambda: compiled.modes_at(self._vertex_decoder(prepared, bound)),
+            lambda: to_world @ upright.modes_at(self._vertex_decoder(prepared, bound)),
             physics.contact_tolerance,
         )
         system = build_system(compiled, compiled.mass_moment, compiled.region, physics)
@@ -128,7 +135,7 @@ class Predictor:
         vertices = torch.as_tensor(box.apply(prepared.vertices), dtype=torch.float32, device=self.device)[None]
         index = torch.as_tensor(prepared.drive_index, device=self.device)
         weight = torch.as_tensor(prepared.drive_weight, dtype=torch.float32, device=self.device)
-        return _MetricDecoder(bound.driven(vertices, index, weight), box)
+        return _MetricDecoder(bound.driven(vertices, index, weight), box.scale)
 
     def _object_id(self, prepared: PreparedScan, physics: PhysicsParameters) -> str:
         digest = hashlib.blake2b(digest_size=8)
@@ -137,15 +144,14 @@ class Predictor:
 
 
 class _MetricDecoder:
-    """Displacement in metres of one object's points, for latents [b, k]."""
+    """Displacement in metres of one object's points, in the frame of its upright box, for latents [b, k]."""
 
-    def __init__(self, bound: BoundDecoder, box: Normalisation) -> None:
+    def __init__(self, bound: BoundDecoder, scale: float) -> None:
         self._bound = bound
-        # Displacements are row vectors: x = R^T x' scale, as a product from the right.
-        self._to_metres = torch.as_tensor(box.scale * box.rotation).to(bound.points)
+        self._scale = scale
 
     def __call__(self, latents: Float[Tensor, "b k"]) -> Float[Tensor, "b n 3"]:
-        return self._bound.displacement(latents[None])[0] @ self._to_metres
+        return self._bound.displacement(latents[None])[0] * self._scale
 
 
 def _ignore(stage: str) -> None:

@@ -52,6 +52,14 @@ class CompiledMap(SmoothMap):
         self.value_error_metres = value_error_metres
         self.derivative_error = derivative_error
 
+    def turned(self, rotation: Float[Tensor, "3 3"]) -> CompiledMap:
+        """The same map with its modes in another frame: x -> R x for every displacement x."""
+        rotation = rotation.to(self.modes)
+        tensors = self.to_dictionary()
+        tensors["modes"] = torch.einsum("dc,ncr->ndr", rotation, self.modes)
+        tensors["mass_moment"] = rotation @ self.mass_moment
+        return CompiledMap.from_dictionary(tensors)
+
     def latents(self, q: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch k"]:
         """Z = z_rest + A q."""
         return self.rest_latent + q @ self.subspace.basis.mT
