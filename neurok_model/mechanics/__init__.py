@@ -3,6 +3,16 @@ contacts.
 """
 
 from neurok_model.mechanics.actions import Actions, Grasps, PointLoads, PointModes, gather_actions
+from neurok_model.mechanics.collisions import (
+    Box,
+    Capsule,
+    CoordinateLimits,
+    HalfSpace,
+    Obstacle,
+    Sphere,
+    SurfaceContacts,
+    UnilateralConstraint,
+)
 from neurok_model.mechanics.configuration import MechanicsConfiguration, build_system
 from neurok_model.mechanics.contact_fit import (
     VelocityChange,
@@ -11,11 +21,13 @@ from neurok_model.mechanics.contact_fit import (
     impose_velocity,
 )
 from neurok_model.mechanics.contacts import Contact, ImposedVelocity, Impulse, Push, contact_points
-from neurok_model.mechanics.damping import Damping, MassProportional, Viscous
+from neurok_model.mechanics.damping import Damping, MassProportional, StiffnessProportional, Viscous
 from neurok_model.mechanics.fast_path import prepare
+from neurok_model.mechanics.friction import DryFriction
 from neurok_model.mechanics.integrators import (
     INTEGRATORS,
     DormandPrince5,
+    ImplicitMidpoint,
     Integrator,
     RungeKutta4,
     Step,
@@ -40,22 +52,29 @@ from neurok_model.reduction.embedding import Embedding, FunctionEmbedding
 __all__ = [
     "INTEGRATORS",
     "Actions",
+    "Box",
+    "Capsule",
     "Contact",
+    "CoordinateLimits",
     "CoordinatePotential",
     "Damping",
     "DormandPrince5",
+    "DryFriction",
     "Elastic",
     "Embedding",
     "EmbeddingPotential",
     "FunctionEmbedding",
     "Grasps",
     "Gravity",
+    "HalfSpace",
+    "ImplicitMidpoint",
     "ImposedVelocity",
     "Impulse",
     "Integrator",
     "LagrangianSystem",
     "MassProportional",
     "MechanicsConfiguration",
+    "Obstacle",
     "Outcome",
     "PhasePoint",
     "PointLoads",
@@ -66,10 +85,14 @@ __all__ = [
     "Rollout",
     "RolloutSettings",
     "RungeKutta4",
+    "Sphere",
     "State",
     "StaticEquilibrium",
     "Step",
+    "StiffnessProportional",
+    "SurfaceContacts",
     "Trajectories",
+    "UnilateralConstraint",
     "Variational",
     "VelocityChange",
     "Viscous",

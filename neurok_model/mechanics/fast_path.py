@@ -51,6 +51,9 @@ def supports(system: LagrangianSystem, state: State, actions: Actions, integrato
         and system.embedding.device.type == "cpu"
         and system.embedding.dtype == torch.float64
         and type(integrator) is Variational
+        and system.friction is None
+        and not system.constraints
+        and isinstance(system.latent_mass, float)
         and all(type(term) in SUPPORTED_POTENTIALS for term in system.potentials)
         and all(type(term) in SUPPORTED_DAMPING for term in system.damping)
         and _only_initial(actions)

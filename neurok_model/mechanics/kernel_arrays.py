@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from neurok_model.mechanics.actions import PointLoads
-from neurok_model.mechanics.damping import MassProportional, Viscous
+from neurok_model.mechanics.damping import MassProportional, StiffnessProportional, Viscous
 from neurok_model.mechanics.potentials import Elastic, Gravity, PriorDensity, StaticEquilibrium, Walls
 from neurok_model.mechanics.system import LagrangianSystem
 from neurok_model.reduction.smooth_map import SmoothMap
 
 SUPPORTED_POTENTIALS = (Gravity, Elastic, PriorDensity, StaticEquilibrium, Walls)
-SUPPORTED_DAMPING = (MassProportional, Viscous)
+SUPPORTED_DAMPING = (MassProportional, StiffnessProportional, Viscous)
 
 
 class MapArrays(NamedTuple):
@@ -109,7 +109,7 @@ def term_arrays(system: LagrangianSystem) -> TermArrays:
         elif isinstance(term, Walls):
             walls.append(term)
     for damping in system.damping:
-        if isinstance(damping, MassProportional):
+        if isinstance(damping, MassProportional | StiffnessProportional):
             rate += damping.rate
         elif isinstance(damping, Viscous):
             viscous += _array(damping.coefficients)

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from neurok_model.mechanics.actions import Actions, Grasps
+from neurok_model.mechanics.collisions.stepping import step_with_contacts
 from neurok_model.mechanics.contact_fit import VelocityChange, apply_impulse, impose_velocity
 from neurok_model.mechanics.integrators.base import Integrator
 from neurok_model.mechanics.outcome import Outcome
@@ -88,16 +89,61 @@ def _advance(
     end: float,
 ) -> None:
     """One integration step; candidates that fail it stop moving."""
+    duration = end - begin
     force = actions.mean_force_between(begin, end)
-    _hold(system, progress, actions.grasps, force, begin, end - begin)
-    result = integrator.step(system, progress.point, force, end - begin)
+    _hold(system, progress, actions.grasps, force, begin, duration)
+    _rub(system, progress, force, duration)
+    if system.constraints:
+        result = step_with_contacts(system, integrator, progress.point, force, begin, duration)
+    else:
+        result = integrator.step(system, progress.point, force, duration)
     finite = (result.point.q.isfinite() & result.point.qdot.isfinite()).all(-1)
     finite = finite & result.point.y.isfinite().all(-1) & result.work.isfinite() & result.dissipated.isfinite()
     progress.moving = progress.moving & result.converged & finite
     progress.point = result.point.where(progress.moving, progress.point)
     progress.work = torch.where(progress.moving, progress.work + result.work, progress.work)
     progress.dissipated = torch.where(progress.moving, progress.dissipated + result.dissipated, progress.dissipated)
+    _rub(system, progress, None, duration, ahead=False)
     _hold(system, progress, actions.grasps, None, end, 0.0)
+
+
+def _rub(
+    system: LagrangianSystem,
+    progress: Progress,
+    force: Float[Tensor, "K r"] | None,
+    duration: float,
+    ahead: bool = True,
+) -> None:
+    """Half a step's dry friction.
+
+    Before the motion (``ahead``) it acts on the mean velocity that the forces would cause, so that what it holds does
+    not creep; the energy that it gives there to a body at rest is taken out again by the half after the motion.
+    """
+    if system.friction is None:
+        return
+    point = progress.point
+    mass_matrix = system.mass_matrix(point.jacobian)
+    velocity = point.qdot
+    if ahead:
+        velocity = velocity + _half_kick(system, point, force, duration, mass_matrix)
+    change = system.friction.slowed(mass_matrix, velocity, 0.5 * duration) - velocity
+    lost = -(apply(mass_matrix, change) * (point.qdot + 0.5 * change)).sum(-1)
+    progress.point = point.with_velocity(point.qdot + change).where(progress.moving, point)
+    progress.dissipated = torch.where(progress.moving, progress.dissipated + lost, progress.dissipated)
+
+
+def _half_kick(
+    system: LagrangianSystem,
+    point: PhasePoint,
+    force: Float[Tensor, "K r"] | None,
+    duration: float,
+    mass_matrix: Float[Tensor, "K k k"],
+) -> Float[Tensor, "K k"]:
+    """What potentials and external force do to the velocity in half a step: ahead of its start, that is the mean."""
+    total = system.conservative_force(point)
+    if force is not None:
+        total = total + system.generalized(point, force)
+    return 0.5 * duration * solve(mass_matrix, total)
 
 
 def _touch(system: LagrangianSystem, progress: Progress, actions: Actions, begin: float, end: float) -> None:
@@ -130,11 +176,8 @@ def _hold(
     if not bool(lasting.any()):
         return
     point = progress.point
-    total = system.conservative_force(point)
-    if force is not None:
-        total = total + system.generalized(point, force)
     mass_matrix = system.mass_matrix(point.jacobian)
-    ahead = 0.5 * duration * solve(mass_matrix, total)
+    ahead = _half_kick(system, point, force, duration, mass_matrix)
     expected = point.with_velocity(point.qdot + ahead)
     fitted = impose_velocity(system, expected, grasps, lasting, progress.y_start)
     change = fitted.point.qdot - expected.qdot

@@ -2,11 +2,12 @@
 
 L(q, v) = 1/2 v^T (G(q) + epsilon I) v - V(q), with G = (dy/dq)^T (dy/dq), and the equation of motion
 
-    (G + epsilon I) dv/dt + (dy/dq)^T (d2y/dq2)[v, v] + dV/dq + D v = (dy/dq)^T w(t)
+    (G + epsilon I) dv/dt + (dy/dq)^T (d2y/dq2)[v, v] + dV/dq + D v + R(v) = (dy/dq)^T w(t) + N^T lambda
 
-where w = sum over contacts of Phi_c^T f_c is the external force in embedding coordinates. epsilon is the
-latent mass, a small inertia of the coordinates themselves: it belongs to the momentum and the energy too. It
-is constant, so it adds nothing to the Coriolis term.
+where w = sum over contacts of Phi_c^T f_c is the external force in embedding coordinates, R dry friction, and
+lambda the reactions of what stands in the way (``collisions``). epsilon is the latent mass, a small inertia of the
+coordinates themselves: it belongs to the momentum and the energy too. It is constant, so it adds nothing to the
+Coriolis term.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from neurok_model.mechanics.collisions.constraint import UnilateralConstraint
 from neurok_model.mechanics.damping import Damping
+from neurok_model.mechanics.friction import DryFriction
 from neurok_model.mechanics.potentials import EmbeddingPotential, Potential
 from neurok_model.reduction.embedding import Embedding
 from neurok_model.reduction.region import PriorRegion
@@ -53,6 +56,19 @@ class PhasePoint:
         """The same configuration with another velocity."""
         return replace(self, qdot=qdot)
 
+    def select(self, index: Int[Tensor, " n"]) -> PhasePoint:
+        """Some of the candidates."""
+        return PhasePoint(self.q[index], self.qdot[index], self.y[index], self.jacobian[index])
+
+    def with_rows(self, index: Int[Tensor, " n"], other: PhasePoint) -> PhasePoint:
+        """The point with the candidates ``index`` taken from ``other``, in its order."""
+        return PhasePoint(
+            self.q.index_copy(0, index, other.q),
+            self.qdot.index_copy(0, index, other.qdot),
+            self.y.index_copy(0, index, other.y),
+            self.jacobian.index_copy(0, index, other.jacobian),
+        )
+
     def where(self, keep: Tensor, other: PhasePoint) -> PhasePoint:
         """The point for the candidates in the mask ``keep`` [K], ``other`` for the rest."""
         row, matrix = keep[:, None], keep[:, None, None]
@@ -72,23 +88,28 @@ class LagrangianSystem:
         embedding: y(q).
         potentials: named energy terms.
         damping: named dissipative terms.
-        latent_mass: epsilon, in kg m^2 per squared unit of q.
+        latent_mass: epsilon, in kg m^2 per squared unit of q; one number for all coordinates, or one for each.
         region: where the embedding may be trusted; None where it is exact everywhere.
         trust_factor: a candidate farther from the prior's mean than this many radii counts as diverged.
+        friction: dry friction of the object's own joints; None for none.
+        constraints: what the object cannot move through or beyond.
     """
 
     embedding: Embedding
     potentials: tuple[Potential, ...] = ()
     damping: tuple[Damping, ...] = ()
-    latent_mass: float = 0.0
+    latent_mass: float | Float[Tensor, " k"] = 0.0
     region: PriorRegion | None = None
     trust_factor: float = 2.5
-    _identity: Float[Tensor, "k k"] = field(init=False, repr=False)
+    friction: DryFriction | None = None
+    constraints: tuple[UnilateralConstraint, ...] = ()
+    latent: Float[Tensor, " k"] = field(init=False, repr=False)
+    """epsilon of every coordinate."""
 
     def __post_init__(self) -> None:
         embedding = self.embedding
-        identity = torch.eye(embedding.dimension, dtype=embedding.dtype, device=embedding.device)
-        object.__setattr__(self, "_identity", identity)
+        nothing = torch.zeros(embedding.dimension, dtype=embedding.dtype, device=embedding.device)
+        object.__setattr__(self, "latent", nothing + self.latent_mass)
 
     def at(self, state: State) -> PhasePoint:
         """Evaluate the embedding at a batch of states [K, k]."""
@@ -96,12 +117,12 @@ class LagrangianSystem:
 
     def mass_matrix(self, jacobian: Float[Tensor, "*batch r k"]) -> Float[Tensor, "*batch k k"]:
         """Return G + epsilon I, symmetric positive definite for epsilon > 0."""
-        return jacobian.mT @ jacobian + self.latent_mass * self._identity
+        return jacobian.mT @ jacobian + torch.diag(self.latent)
 
     def kinetic_energy(self, point: PhasePoint) -> Float[Tensor, " K"]:
         """Return 1/2 |dy/dt|^2 + 1/2 epsilon |qdot|^2 in joules."""
         ydot = apply(point.jacobian, point.qdot)
-        return 0.5 * (ydot.square().sum(-1) + self.latent_mass * point.qdot.square().sum(-1))
+        return 0.5 * (ydot.square().sum(-1) + (self.latent * point.qdot.square()).sum(-1))
 
     def potential_energy(self, point: PhasePoint) -> Float[Tensor, " K"]:
         """Return V in joules, the sum of all potentials."""
@@ -151,10 +172,11 @@ class LagrangianSystem:
         """
         k = self.embedding.dimension
         reach = torch.finfo(self.embedding.dtype).eps ** 0.25
-        offsets = reach * torch.cat((self._identity, -self._identity))
+        identity = torch.eye(k, dtype=self.embedding.dtype, device=self.embedding.device)
+        offsets = reach * torch.cat((identity, -identity))
         forces = self.conservative_force(self.at(State(offsets, torch.zeros_like(offsets)))).double()
         stiffness = (forces[k:] - forces[:k]) / (2.0 * reach)
-        mass_matrix = self.mass_matrix(self.embedding.jacobian(torch.zeros_like(self._identity[:1])))[0]
+        mass_matrix = self.mass_matrix(self.embedding.jacobian(torch.zeros_like(identity[:1])))[0]
         inverse = torch.linalg.inv(torch.linalg.cholesky(mass_matrix.double()))
         squared = torch.linalg.eigvalsh(inverse @ (0.5 * (stiffness + stiffness.mT)) @ inverse.mT).abs().max()
         damping = self.damping_matrix(mass_matrix)

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from neurok_model.mechanics.outcome import Outcome
 
+SMALLEST_ENERGY = 1e-12
+"""Joules below which an object counts as standing still."""
+
 
 @dataclass(frozen=True)
 class Trajectories:
@@ -23,7 +26,7 @@ class Trajectories:
         kinetic_energy: [K, T+1], with the latent mass.
         potential_energy: [K, T+1], zero potential being the terms' own.
         work: [K, T+1], done by contacts up to then.
-        dissipated: [K, T+1], lost to damping up to then.
+        dissipated: [K, T+1], lost to damping, dry friction and impacts up to then.
         outcome: [K], values of ``Outcome``.
     """
 
@@ -52,7 +55,7 @@ class Trajectories:
                 self.work.abs().amax(1),
             )
         ).amax(0)
-        rounding = 1e5 * torch.finfo(total.dtype).eps * (1e-9 + total.abs().amax(1))
+        rounding = 1e3 * torch.finfo(total.dtype).eps * total.abs().amax(1) + SMALLEST_ENERGY
         return error.abs().amax(1) / torch.maximum(exchanged, rounding)
 
     def replaced_by(self, other: Trajectories, index: Int[Tensor, " n"]) -> Trajectories:
@@ -105,7 +108,7 @@ class Rollout:
 
     @property
     def dissipated(self) -> Float[Tensor, "K times"]:
-        """Energy lost to damping so far, in joules."""
+        """Energy lost to damping, dry friction and impacts so far, in joules."""
         return self.trajectories.dissipated
 
     @property

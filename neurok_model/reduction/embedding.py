@@ -54,6 +54,14 @@ class Embedding(ABC):
         """Return y(q) and dy/dq together, for maps where the two share work."""
         return self.value(q), self.jacobian(q)
 
+    def difference(self, q: Float[Tensor, "*batch k"], change: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch r"]:
+        """Return y(q + change) - y(q).
+
+        Maps that know how override it without subtracting two nearly equal numbers: in single precision the
+        velocity of a short step would otherwise be lost to rounding.
+        """
+        return self.value(q + change) - self.value(q)
+
     def second_directional(
         self, q: Float[Tensor, "*batch k"], velocity: Float[Tensor, "*batch k"]
     ) -> Float[Tensor, "*batch r"]:
@@ -65,6 +73,16 @@ class Embedding(ABC):
             return torch.func.jvp(self.value, (position,), (velocity,))[1]
 
         return torch.func.jvp(along, (q,), (velocity,))[1]
+
+    def kinetic_slope(
+        self, q: Float[Tensor, "*batch k"], velocity: Float[Tensor, "*batch k"]
+    ) -> Float[Tensor, "*batch k"]:
+        """Return d/dq (1/2 |(dy/dq) v|^2) at constant v: the Coriolis forces as momenta see them."""
+
+        def kinetic(position: Tensor) -> Tensor:
+            return 0.5 * torch.func.jvp(self.value, (position,), (velocity,))[1].square().sum()
+
+        return torch.func.grad(kinetic)(q)
 
 
 class FunctionEmbedding(Embedding):

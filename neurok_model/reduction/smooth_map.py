@@ -54,6 +54,12 @@ class SmoothMap(Embedding):
         """Return dy/dq."""
         return self.value_and_jacobian(q)[1]
 
+    def difference(self, q: Float[Tensor, "*batch k"], change: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch r"]:
+        """Return y(q + d) - y(q), from tanh(a + c) - tanh(a) = tanh(c) (1 - tanh(a)^2) / (1 + tanh(a) tanh(c))."""
+        here, added = torch.tanh(q @ self.inner.mT + self.bias), torch.tanh(change @ self.inner.mT)
+        grown = added * (1.0 - here.square()) / (1.0 + here * added)
+        return grown @ self.outer.mT + change @ self.linear.mT
+
     def second_directional(
         self, q: Float[Tensor, "*batch k"], velocity: Float[Tensor, "*batch k"]
     ) -> Float[Tensor, "*batch r"]:
@@ -61,3 +67,12 @@ class SmoothMap(Embedding):
         hidden = torch.tanh(q @ self.inner.mT + self.bias)
         bend = -2.0 * hidden * (1.0 - hidden.square())
         return (bend * (velocity @ self.inner.mT).square()) @ self.outer.mT
+
+    def kinetic_slope(
+        self, q: Float[Tensor, "*batch k"], velocity: Float[Tensor, "*batch k"]
+    ) -> Float[Tensor, "*batch k"]:
+        """Return W1^T (-2 tanh (1 - tanh^2) (W1 v) W2^T (dy/dq) v), the slope of 1/2 |(dy/dq) v|^2."""
+        hidden, turned = torch.tanh(q @ self.inner.mT + self.bias), velocity @ self.inner.mT
+        slope = 1.0 - hidden.square()
+        rate = (slope * turned) @ self.outer.mT + velocity @ self.linear.mT
+        return (-2.0 * hidden * slope * turned * (rate @ self.outer)) @ self.inner

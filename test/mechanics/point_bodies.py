@@ -27,11 +27,13 @@ class PointBody(Embedding):
         self.embedding_dimension = 3 * len(masses)
         self.dtype = torch.float64
         self.device = torch.device("cpu")
-        self.rest = positions(torch.zeros(dimension, dtype=torch.float64))
+        self.origin = positions(torch.zeros(dimension, dtype=torch.float64))
+        self.rest = self.origin
+        """Where the points are at q = 0, metres."""
 
     def value(self, q: Tensor) -> Tensor:
         """Mass-weighted displacements."""
-        return (self.masses.sqrt()[:, None] * (self.positions(q) - self.rest)).flatten(-2)
+        return (self.masses.sqrt()[:, None] * (self.positions(q) - self.origin)).flatten(-2)
 
     @property
     def mass_moment(self) -> Tensor:
@@ -77,6 +79,14 @@ class LinkedBody(PointBody):
         bent = -(self.sine * angle.sin() + self.cosine * angle.cos()) * velocity[..., None, None, :] ** 2
         return (self.masses.sqrt()[:, None] * bent.sum(-1)).flatten(-2)
 
+    def kinetic_slope(self, q: Tensor, velocity: Tensor) -> Tensor:
+        """Closed form of d/dq (1/2 |dy/dq v|^2) at constant v; each term depends on one angle."""
+        rate = (self.jacobian(q) @ velocity[..., None])[..., 0]
+        angle = q[..., None, None, :]
+        bent = -(self.sine * angle.sin() + self.cosine * angle.cos()) * velocity[..., None, None, :]
+        weighted = (self.masses.sqrt()[:, None, None] * bent).flatten(-3, -2)
+        return (weighted.mT @ rate[..., None])[..., 0]
+
 
 class WavyBody(PointBody):
     """Points moved by a random smooth nonlinear map: a body without symmetry of any kind."""
@@ -98,6 +108,23 @@ class WavyBody(PointBody):
         slope = 1.0 - torch.tanh(q @ self.inner.mT + self.shift).square()
         weighted = (self.masses.sqrt()[:, None, None] * self.outer).flatten(0, 1)
         return (weighted * slope[..., None, :]) @ self.inner
+
+    def kinetic_slope(self, q: Tensor, velocity: Tensor) -> Tensor:
+        """Closed form, as for a smooth map."""
+        hidden, turned = torch.tanh(q @ self.inner.mT + self.shift), velocity @ self.inner.mT
+        slope = 1.0 - hidden.square()
+        weighted = (self.masses.sqrt()[:, None, None] * self.outer).flatten(0, 1)
+        rate = (slope * turned) @ weighted.mT
+        return (-2.0 * hidden * slope * turned * (rate @ weighted)) @ self.inner
+
+
+def free_points(starts: list[list[float]], mass: float = 0.5) -> LinkedBody:
+    """Free point masses; q are their displacements, all three of one and then of the next."""
+    count = len(starts)
+    slope = torch.eye(3 * count, dtype=torch.float64).reshape(count, 3, 3 * count)
+    body = LinkedBody(torch.zeros_like(slope), torch.zeros_like(slope), slope, [mass] * count)
+    body.rest = torch.tensor(starts, dtype=torch.float64)
+    return body
 
 
 def pendulum(mass: float = 2.0, length: float = 0.7) -> LinkedBody:

@@ -11,28 +11,34 @@ from point_bodies import (
     double_pendulum,
     drawer,
     pendulum,
+    plate_lid,
     state,
     still,
     under_gravity,
 )
 from scipy.special import ellipk
 
+from neurok_model.errors import NeurokError
 from neurok_model.mechanics import (
     DormandPrince5,
+    DryFriction,
     Elastic,
+    Embedding,
+    ImplicitMidpoint,
     Integrator,
     LagrangianSystem,
     MassProportional,
     Rollout,
     RolloutSettings,
     RungeKutta4,
+    StiffnessProportional,
     Variational,
     Viscous,
     rollout,
 )
 
-EVERY = [Variational(), RungeKutta4(), DormandPrince5()]
-FIXED_STEP = [Variational(), RungeKutta4()]
+EVERY = [Variational(), ImplicitMidpoint(), RungeKutta4(), DormandPrince5()]
+FIXED_STEP = [Variational(), ImplicitMidpoint(), RungeKutta4()]
 
 
 def _run(system: LagrangianSystem, start, horizon: float, step: float, method: Integrator) -> Rollout:
@@ -68,7 +74,9 @@ def test_dopri5_agrees_with_the_exact_pendulum() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "bound"), [(Variational(), 5e-3), (RungeKutta4(), 1e-4)], ids=["variational", "rk4"]
+    ("method", "bound"),
+    [(Variational(), 5e-3), (ImplicitMidpoint(), 5e-3), (RungeKutta4(), 1e-4)],
+    ids=["variational", "implicit_midpoint", "rk4"],
 )
 def test_energy_is_kept_by_a_chaotic_system(method: Integrator, bound: float) -> None:
     """Protects against energy from nowhere: a double pendulum swings wildly for one second at 120 Hz."""
@@ -77,19 +85,24 @@ def test_energy_is_kept_by_a_chaotic_system(method: Integrator, bound: float) ->
     assert result.energy_drift.item() < bound
 
 
-def test_variational_energy_error_does_not_grow() -> None:
-    """Protects the reason for a symplectic method: over 10 swings the error oscillates, it does not
+@pytest.mark.parametrize("method", [Variational(), ImplicitMidpoint()], ids=lambda method: method.name)
+def test_symplectic_energy_error_does_not_grow(method: Integrator) -> None:
+    """Protects the reason for a symplectic method: over many swings the error oscillates, it does not
     accumulate.
     """
     system = under_gravity(pendulum(length=0.2))
-    result = _run(system, state([1.0]), 10.0, 1.0 / 30.0, Variational())
+    result = _run(system, state([1.0]), 6.0, 1.0 / 30.0, method)
     total = (result.kinetic_energy + result.potential_energy)[0]
     error = (total - total[0]).abs()
     half = len(error) // 2
     assert error[half:].max() < 1.1 * error[:half].max()
 
 
-@pytest.mark.parametrize(("method", "order"), [(Variational(), 2), (RungeKutta4(), 4)], ids=["variational", "rk4"])
+@pytest.mark.parametrize(
+    ("method", "order"),
+    [(Variational(), 2), (ImplicitMidpoint(), 2), (RungeKutta4(), 4)],
+    ids=["variational", "implicit_midpoint", "rk4"],
+)
 def test_order_of_convergence(method: Integrator, order: int) -> None:
     """Protects accuracy: halving the step must divide the error by 2^order, on a body without symmetry."""
     system = LagrangianSystem(WavyBody(2), latent_mass=1e-3, damping=(Viscous(torch.eye(2).double() * 1e-3),))
@@ -111,9 +124,32 @@ def test_variational_agrees_with_the_adaptive_reference() -> None:
     assert ours.dissipated[0, -1].item() == pytest.approx(theirs.dissipated[0, -1].item(), rel=1e-3)
 
 
-def test_rigid_spin_keeps_angular_momentum() -> None:
+def test_implicit_midpoint_keeps_the_energy_of_vibrations_exactly() -> None:
+    """Protects its main property: quadratic energies are conserved to rounding, however long the step."""
+    system = LagrangianSystem(drawer(), (Elastic(2.0 * math.pi * 3.0, torch.zeros(3).double()),))
+    result = _run(system, state([0.1]), 0.7, 1.0 / 60.0, ImplicitMidpoint(iterations=20))
+    assert result.energy_drift.item() < 1e-10
+
+
+@pytest.mark.parametrize("body", [WavyBody(3), double_pendulum()], ids=["wavy", "double_pendulum"])
+def test_kinetic_slope_is_the_derivative_of_the_kinetic_energy(body: PointBody) -> None:
+    """Protects the midpoint rule's Coriolis forces, automatic and written out, against finite differences."""
+    generator = torch.Generator().manual_seed(7)
+    q, v = (torch.randn(4, body.dimension, generator=generator, dtype=torch.float64) for _ in range(2))
+
+    def kinetic(position: torch.Tensor) -> torch.Tensor:
+        return 0.5 * (body.jacobian(position) @ v[..., None])[..., 0].square().sum(-1)
+
+    steps = 1e-6 * torch.eye(body.dimension, dtype=torch.float64)
+    expected = torch.stack([(kinetic(q + d) - kinetic(q - d)) / 2e-6 for d in steps], dim=-1)
+    assert torch.allclose(body.kinetic_slope(q, v), expected, rtol=1e-6, atol=1e-8)
+    assert torch.allclose(Embedding.kinetic_slope(body, q, v), expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("method", [Variational(), ImplicitMidpoint()], ids=lambda method: method.name)
+def test_rigid_spin_keeps_angular_momentum(method: Integrator) -> None:
     """Protects discrete momentum: free rotation about a hinge has constant speed for ever, to rounding."""
-    result = _run(LagrangianSystem(pendulum()), state([0.0], [6.0]), 1.0, 1.0 / 60.0, Variational())
+    result = _run(LagrangianSystem(pendulum()), state([0.0], [6.0]), 1.0, 1.0 / 60.0, method)
     assert torch.allclose(result.qdot, torch.full_like(result.qdot, 6.0), rtol=1e-5)
 
 
@@ -143,6 +179,63 @@ def test_viscous_drawer_decays_with_its_mass() -> None:
     system = LagrangianSystem(drawer(3.0), damping=(Viscous(torch.tensor([[6.0]]).double()),))
     result = _run(system, state([0.0], [1.0]), 0.5, 1.0 / 60.0, Variational())
     assert result.qdot[0, -1, 0].item() == pytest.approx(math.exp(-1.0), rel=1e-3)
+
+
+def test_stiffness_proportional_damping_is_a_share_of_the_critical_one() -> None:
+    """Protects Rayleigh's second coefficient: damping ratio beta omega / 2, amplitude exp(-ratio omega t)."""
+    omega, time = 2.0 * math.pi * 2.0, 0.01
+    system = LagrangianSystem(
+        drawer(), (Elastic(omega, torch.zeros(3).double()),), (StiffnessProportional(time, omega),)
+    )
+    ratio = 0.5 * time * omega
+    period = 2.0 * math.pi / (omega * math.sqrt(1.0 - ratio**2))
+    result = _run(system, state([0.1]), period, period / 240, Variational())
+    assert result.q[0, -1, 0].item() == pytest.approx(0.1 * math.exp(-ratio * omega * period), rel=2e-3)
+
+
+def test_dry_friction_stops_a_drawer_at_a_constant_rate() -> None:
+    """Protects Coulomb's law in the joints: v falls by a t, the drawer stops after v^2 / 2a and stays."""
+    system = LagrangianSystem(drawer(3.0), friction=DryFriction.of_deceleration(2.0, 3.0))
+    result = _run(system, state([0.0], [1.0]), 1.0, 1.0 / 60.0, Variational())
+    assert result.qdot[0, 15, 0].item() == pytest.approx(1.0 - 2.0 * 0.25, rel=1e-6)
+    assert result.q[0, -1, 0].item() == pytest.approx(0.25, rel=1e-3)
+    assert result.qdot[0, -1].abs().max() == 0.0
+    assert result.dissipated[0, -1].item() == pytest.approx(1.5, rel=1e-9)
+
+
+@pytest.mark.parametrize("method", FIXED_STEP, ids=lambda method: method.name)
+@pytest.mark.parametrize("held", [True, False])
+def test_dry_friction_holds_a_lid_below_its_limit(method: Integrator, held: bool) -> None:
+    """Protects sticking: under its weight a lid neither creeps nor gains energy, until friction is too weak."""
+    body = plate_lid()
+    weight = float((body.masses * body.rest[:, 0]).sum()) * GRAVITY
+    inertia = float((body.masses * body.rest[:, 0].square()).sum())
+    strength = weight / math.sqrt(inertia) * (1.05 if held else 0.95)
+    system = under_gravity(body, friction=DryFriction(strength))
+    result = _run(system, state([0.0]), 0.3, 1.0 / 60.0, method)
+    if held:
+        assert result.q.abs().max() < 1e-6
+        assert result.dissipated.abs().max() < 1e-6
+    else:
+        expected = -0.5 * 0.05 * weight / inertia * 0.3**2
+        assert result.q[0, -1, 0].item() == pytest.approx(expected, rel=0.03)
+    assert result.energy_drift.item() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MassProportional(-0.1),
+        lambda: StiffnessProportional(float("nan"), 1.0),
+        lambda: Viscous(torch.tensor([[1.0, 0.0], [0.0, -1.0]])),
+        lambda: Viscous(torch.tensor([[1.0, 0.5], [0.0, 1.0]])),
+        lambda: DryFriction(-1.0),
+    ],
+)
+def test_damping_that_would_put_energy_in_is_refused(make) -> None:
+    """Protects against negative damping, by any of its names."""
+    with pytest.raises(NeurokError):
+        make()
 
 
 @pytest.mark.parametrize("method", FIXED_STEP, ids=lambda method: method.name)

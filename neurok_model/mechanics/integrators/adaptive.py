@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torchdiffeq import odeint
 
+from neurok_model.mechanics.durations import Duration, of_candidates
 from neurok_model.mechanics.integrators.base import Integrator, Step
 from neurok_model.mechanics.integrators.runge_kutta import dissipated_power
 from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State
@@ -36,11 +37,15 @@ class DormandPrince5(Integrator):
     maximum_evaluations: int = 2000
 
     def step(
-        self, system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: float
+        self, system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: Duration
     ) -> Step:
         """Advance the candidates one after another."""
         external = torch.zeros_like(point.y) if force is None else force
-        ends = [self._integrate(system, point.q[i], point.qdot[i], external[i], duration) for i in range(len(point.q))]
+        lengths = of_candidates(duration, point.q[:, 0])
+        ends = [
+            self._integrate(system, point.q[i], point.qdot[i], external[i], float(lengths[i]))
+            for i in range(len(point.q))
+        ]
         final = torch.stack(ends)
         k = system.embedding.dimension
         arrived = system.at(State(final[:, :k], final[:, k : 2 * k]))

@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from neurok_model.mechanics.durations import Duration, matrix, of_candidates, row
 from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, apply, solve
 
 
@@ -28,6 +29,28 @@ class Step:
     dissipated: Float[Tensor, " K"]
     converged: Bool[Tensor, " K"]
 
+    def select(self, index: Int[Tensor, " n"]) -> Step:
+        """Some of the candidates."""
+        return Step(self.point.select(index), self.work[index], self.dissipated[index], self.converged[index])
+
+    def with_rows(self, index: Int[Tensor, " n"], other: Step) -> Step:
+        """The step with the candidates ``index`` taken from ``other``, in its order."""
+        return Step(
+            self.point.with_rows(index, other.point),
+            self.work.index_copy(0, index, other.work),
+            self.dissipated.index_copy(0, index, other.dissipated),
+            self.converged.index_copy(0, index, other.converged),
+        )
+
+    def after(self, earlier: Step) -> Step:
+        """An earlier step and this one as one."""
+        return Step(
+            self.point,
+            earlier.work + self.work,
+            earlier.dissipated + self.dissipated,
+            earlier.converged & self.converged,
+        )
+
 
 class Integrator(ABC):
     """A method that advances the equation of motion by a fixed time.
@@ -40,7 +63,7 @@ class Integrator(ABC):
 
     @abstractmethod
     def step(
-        self, system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: float
+        self, system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: Duration
     ) -> Step:
         """Advance all candidates.
 
@@ -48,7 +71,7 @@ class Integrator(ABC):
             system: the object's mechanics.
             point: where they are.
             force: external force in embedding coordinates, constant over the step; None for no force.
-            duration: length of the step [s].
+            duration: length of the step [s], the same for all candidates or one for each.
         """
 
 
@@ -56,7 +79,7 @@ def damp(
     system: LagrangianSystem,
     mass_matrix: Float[Tensor, "K k k"],
     qdot: Float[Tensor, "K k"],
-    duration: float,
+    duration: Duration,
 ) -> tuple[Float[Tensor, "K k"], Float[Tensor, " K"]]:
     """Let damping alone act for ``duration`` at a fixed configuration, by the midpoint rule.
 
@@ -66,10 +89,10 @@ def damp(
     Returns:
         The new velocities and the energy that was lost [J].
     """
-    matrix = system.damping_matrix(mass_matrix)
-    if matrix is None:
+    resistance = system.damping_matrix(mass_matrix)
+    if resistance is None:
         return qdot, qdot.new_zeros(len(qdot))
-    impulse = duration * apply(matrix, qdot)
-    change = -solve(mass_matrix + 0.5 * duration * matrix, impulse)
+    impulse = row(duration) * apply(resistance, qdot)
+    change = -solve(mass_matrix + 0.5 * matrix(duration) * resistance, impulse)
     mean = qdot + 0.5 * change
-    return qdot + change, duration * (apply(matrix, mean) * mean).sum(-1)
+    return qdot + change, of_candidates(duration, qdot[:, 0]) * (apply(resistance, mean) * mean).sum(-1)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neurok_model.mechanics.durations import Duration, of_candidates, row
 from neurok_model.mechanics.integrators.base import Integrator, Step
 from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State, apply
 
@@ -20,11 +21,11 @@ class RungeKutta4(Integrator):
     name: ClassVar[str] = "rk4"
 
     def step(
-        self, system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: float
+        self, system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: Duration
     ) -> Step:
         """Advance all candidates by one step."""
         external = torch.zeros_like(point.y) if force is None else force
-        h = duration
+        h = row(duration)
         a1 = system.acceleration(point, external)
         p2 = system.at(State(point.q + 0.5 * h * point.qdot, point.qdot + 0.5 * h * a1))
         a2 = system.acceleration(p2, external)
@@ -39,7 +40,9 @@ class RungeKutta4(Integrator):
             )
         )
         powers = [dissipated_power(system, stage) for stage in (point, p2, p3, p4)]
-        lost = h / 6.0 * (powers[0] + 2.0 * powers[1] + 2.0 * powers[2] + powers[3])
+        lost = (
+            of_candidates(duration, external[:, 0]) / 6.0 * (powers[0] + 2.0 * powers[1] + 2.0 * powers[2] + powers[3])
+        )
         work = (external * (arrived.y - point.y)).sum(-1)
         return Step(arrived, work, lost, arrived.qdot.isfinite().all(-1))
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neurok_model.mechanics.durations import Duration, row
 from neurok_model.mechanics.integrators.base import Integrator, Step, damp
 from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, apply, solve
 
@@ -39,7 +40,7 @@ class Variational(Integrator):
     tolerance: float = 1e-6
 
     def step(
-        self, system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: float
+        self, system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: Duration
     ) -> Step:
         """Advance all candidates by one symmetric step."""
         mass_matrix = system.mass_matrix(point.jacobian)
@@ -47,21 +48,21 @@ class Variational(Integrator):
         momentum = apply(mass_matrix, qdot) + self._kick(system, point, force, duration)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(mass_matrix)[0])
 
-        wanted = duration * momentum
+        wanted = row(duration) * momentum
         change = apply(inverse, wanted)
         scale = (wanted * change).sum(-1)
         for _ in range(self.iterations):
             change = change + apply(inverse, wanted - self._moved(system, point, change))
 
         y, jacobian = system.embedding.value_and_jacobian(point.q + change)
-        moved = y - point.y
-        residual = wanted - apply(point.jacobian.mT, moved) - system.latent_mass * change
+        moved = system.embedding.difference(point.q, change)
+        residual = wanted - apply(point.jacobian.mT, moved) - system.latent * change
         error = (residual * apply(inverse, residual)).sum(-1)
         rounding = (100.0 * torch.finfo(y.dtype).eps) ** 2 * mass_matrix.diagonal(dim1=-2, dim2=-1).sum(-1)
         converged = error <= self.tolerance**2 * scale + rounding
 
         arrived = PhasePoint(point.q + change, qdot, y, jacobian)
-        momentum = (apply(jacobian.mT, moved) + system.latent_mass * change) / duration
+        momentum = (apply(jacobian.mT, moved) + system.latent * change) / row(duration)
         momentum = momentum + self._kick(system, arrived, force, duration)
         arrived_mass = system.mass_matrix(jacobian)
         qdot, lost_after = damp(system, arrived_mass, solve(arrived_mass, momentum), 0.5 * duration)
@@ -70,16 +71,16 @@ class Variational(Integrator):
 
     @staticmethod
     def _kick(
-        system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: float
+        system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: Duration
     ) -> Float[Tensor, "K k"]:
         """The impulse of potentials and external force over half a step."""
         total = system.conservative_force(point)
         if force is not None:
             total = total + system.generalized(point, force)
-        return 0.5 * duration * total
+        return 0.5 * row(duration) * total
 
     @staticmethod
     def _moved(system: LagrangianSystem, point: PhasePoint, change: Float[Tensor, "K k"]) -> Float[Tensor, "K k"]:
         """J0^T (y(q0 + change) - y0) + epsilon change."""
-        moved = system.embedding.value(point.q + change) - point.y
-        return apply(point.jacobian.mT, moved) + system.latent_mass * change
+        moved = system.embedding.difference(point.q, change)
+        return apply(point.jacobian.mT, moved) + system.latent * change
