@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from neurok_model.data.families import build_object
 from neurok_model.data.generated_object import GeneratedObject, ObjectKind
+from neurok_model.data.self_intersection import self_intersects
 from neurok_model.data.sequences import MotionSequence
 from neurok_model.data.shards import Shard
 from neurok_model.errors import NeurokError
@@ -141,37 +142,3 @@ def open_edges(triangles: Int[np.ndarray, "t 3"]) -> int:
     base = int(triangles.max()) + 1
     forward, backward = edges[:, 0] * base + edges[:, 1], edges[:, 1] * base + edges[:, 0]
     return len(np.setdiff1d(forward, backward)) + len(forward) - len(np.unique(forward))
-
-
-def self_intersects(vertices: Float[np.ndarray, "n 3"], triangles: Int[np.ndarray, "t 3"]) -> bool:
-    """Whether an edge of the surface passes through a triangle that it shares no corner with."""
-    edges = np.unique(np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1), axis=0)
-    corners = vertices[triangles]
-    low, high = corners.min(axis=1), corners.max(axis=1)
-    for block in np.array_split(edges, max(1, len(edges) * len(triangles) // 400_000)):
-        start, end = vertices[block[:, 0]], vertices[block[:, 1]]
-        near = (np.minimum(start, end)[:, None] < high).all(-1) & (np.maximum(start, end)[:, None] > low).all(-1)
-        edge, face = np.nonzero(near)
-        apart = ~(block[edge][:, :, None] == triangles[face][:, None, :]).any(axis=(1, 2))
-        if _pierces(start[edge[apart]], end[edge[apart]], corners[face[apart]]).any():
-            return True
-    return False
-
-
-def _pierces(
-    start: Float[np.ndarray, "m 3"], end: Float[np.ndarray, "m 3"], corners: Float[np.ndarray, "m 3 3"]
-) -> np.ndarray:
-    """Möller and Trumbore's test of segments against triangles, with a margin against mere touching."""
-    margin = 1e-6
-    direction, first, second = end - start, corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    across = np.cross(direction, second)
-    determinant = (first * across).sum(-1)
-    flat = np.abs(determinant) < 1e-12 * np.linalg.norm(direction, axis=-1)
-    determinant = np.where(flat, 1.0, determinant)
-    offset = start - corners[:, 0]
-    u = (offset * across).sum(-1) / determinant
-    turned = np.cross(offset, first)
-    v = (direction * turned).sum(-1) / determinant
-    t = (second * turned).sum(-1) / determinant
-    inside = (u > margin) & (v > margin) & (u + v < 1 - margin) & (t > margin) & (t < 1 - margin)
-    return np.asarray(inside & ~flat)

@@ -11,7 +11,11 @@ from neurok_model.data.round_shapes import cylinder, ellipsoid
 from neurok_model.data.shapes import Surface, beveled_box, merged
 from neurok_model.data.simulation.registry import simulated_family
 from neurok_model.data.simulation.scene import ControlPoints, SimulatedScene, assembled, compiled, rigid_skin
-from neurok_model.data.simulation.surface_skins import SheetSkin
+from neurok_model.data.simulation.surface_skins import SheetSkin, grid_triangles
+
+CLOTH_RADIUS = 0.006
+"""Metres that a sheet keeps from itself and from what it lies on: vertices are a few centimetres apart, and the
+less the sheet keeps, the more often it passes through itself."""
 
 
 def cloth_scene(
@@ -35,20 +39,18 @@ def cloth_scene(
     rows, columns = grid.shape[:2]
     thickness, density = draw.uniform(0.0006, 0.003), draw.uniform(150.0, 700.0)
     young, damping = 10 ** draw.uniform(4.3, 6.0), draw.uniform(0.002, 0.02)
-    index = np.arange(rows * columns).reshape(rows, columns)
-    a, b, c, d = index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]
-    triangles = np.concatenate([np.stack(t, -1).reshape(-1, 3) for t in ((a, b, c), (a, c, d))])
+    triangles = grid_triangles(rows, columns)
     corners = grid.reshape(-1, 3)[triangles]
     doubled = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     mass = 0.5 * float(np.linalg.norm(doubled, axis=1).sum()) * thickness * density
-    collide = 'contype="1" conaffinity="1" solref="0.02 1" friction="0.6"' if support else 'contype="0" conaffinity="0"'
     pins = f'<pin id="{" ".join(str(i) for i in pinned)}"/>' if len(pinned) else ""
     flex = (
-        f'<flexcomp name="cloth" type="direct" dim="2" radius="{0.002 + thickness:.12g}" mass="{mass:.12g}" '
+        f'<flexcomp name="cloth" type="direct" dim="2" radius="{CLOTH_RADIUS + thickness:.12g}" mass="{mass:.12g}" '
         f'point="{" ".join(f"{x:.9g}" for x in grid.ravel())}" '
         f'element="{" ".join(str(i) for i in triangles.ravel())}">'
         f'<elasticity young="{young:.12g}" poisson="0.2" thickness="{thickness:.12g}" damping="{damping:.12g}" '
-        f'elastic2d="both"/><contact selfcollide="none" {collide}/>{pins}</flexcomp>'
+        f'elastic2d="both"/><contact selfcollide="auto" contype="1" conaffinity="1" solref="0.009 1" friction="0.6"/>'
+        f"{pins}</flexcomp>"
     )
     model = compiled(support + flex, solver="CG")
     control = ControlPoints()
@@ -97,6 +99,8 @@ def draped_cloth(draw: Draw) -> SimulatedScene:
     u, v = np.meshgrid(np.linspace(-0.5, 0.5, rows), np.linspace(-0.5, 0.5, rows), indexing="ij")
     top, size = 0.6 * side, draw.uniform(0.12, 0.28) * side
     gap = 0.006
+    # The sheet touches with its vertices and cuts corners between them: what is shown lies that much further in.
+    inset = 0.3 * side / (rows - 1)
     grid = np.stack([u * side, v * side * draw.uniform(0.7, 1.0), np.full_like(u, top)], axis=-1)
     style = draw.choice(["ball", "block", "rail"])
     if style == "ball":
@@ -106,13 +110,13 @@ def draped_cloth(draw: Draw) -> SimulatedScene:
     elif style == "block":
         low = top - gap - draw.uniform(0.15, 0.5) * side
         extent = np.array([2 * size, draw.uniform(1.2, 2.4) * size, top - gap - low])
-        base = beveled_box([0, 0, low + extent[2] / 2], extent, 0.003)
+        base = beveled_box([0, 0, low + extent[2] / 2], extent - 2 * min(inset, 0.2 * float(extent.min())), 0.003)
         half = " ".join(str(x) for x in extent / 2)
         geom = f'<geom type="box" size="{half}" pos="0 0 {low + extent[2] / 2}"/>'
     else:
         radius = 0.3 * size
         ends = np.array([[0.0, sign * 0.6 * side, top - radius - gap] for sign in (-1, 1)])
-        base = merged([cylinder(ends[0], ends[1], radius, 14)])
+        base = merged([cylinder(ends[0], ends[1], max(radius - inset, 0.4 * radius), 14)])
         geom = f'<geom type="capsule" size="{radius}" fromto="{" ".join(str(x) for x in ends.ravel())}"/>'
     middle = rows // 2
     held = np.arange(rows) + middle * rows if style == "rail" else np.array([middle * rows + middle])

@@ -181,6 +181,9 @@ def _toy_surface(draw: Draw) -> Surface:
     stretch = np.array([draw.uniform(0.6, 1.0), draw.uniform(0.6, 1.0), draw.uniform(0.9, 1.6)])
     vertices: Float[np.ndarray, "n 3"] = directions * radius[:, None] * stretch
     vertices *= draw.uniform(0.12, 0.45) / np.ptp(vertices[:, 2])
+    # It stands, or hangs, by a flat face that is large enough to hold it up.
+    low, high = vertices[:, 2].min(), vertices[:, 2].max()
+    vertices[:, 2] = np.clip(vertices[:, 2], low + 0.1 * (high - low), high - 0.05 * (high - low))
     return Surface(vertices - [0.0, 0.0, vertices[:, 2].min()], np.asarray(sphere.faces, dtype=np.int64))
 
 

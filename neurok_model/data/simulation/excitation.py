@@ -10,10 +10,12 @@ import numpy as np
 from jaxtyping import Float
 
 from neurok_model.data.generated_object import ObjectKind
+from neurok_model.data.self_intersection import crossing_count
 from neurok_model.data.sequences import MotionSequence, rounded
 from neurok_model.data.simulation.recording import Poke, Recording, record
 from neurok_model.data.simulation.registry import build_scene, floating_family_names
 from neurok_model.data.simulation.scene import SimulatedScene
+from neurok_model.data.simulation.surface_skins import SheetSkin, grid_triangles
 from neurok_model.data.splits import family_generator
 
 EARTH = 9.81
@@ -22,6 +24,10 @@ EXCITATION_STREAM = 0x51
 """Keeps what happens to an instance independent of how it was built from the same seed."""
 
 
+CROSSINGS_ALLOWED = 6
+"""Edges of a sheet that may pass through it: the tip of one fold."""
+TANGLE_CHECKS = 9
+"""Frames of a sequence in which that is looked for."""
 FREE_SHARE = 0.25
 """Share of the pokes of bodies that can float (soft solids) in which nothing holds them."""
 
@@ -37,6 +43,7 @@ class Rejection(StrEnum):
     STILL = "still"
     BLOCKED = "blocked"
     OVERSTRAINED = "overstrained"
+    TANGLED = "tangled"
 
 
 @dataclass(frozen=True)
@@ -184,4 +191,16 @@ def rejection(scene: SimulatedScene, recording: Recording, frames: int) -> Rejec
     now = np.linalg.norm(recording.vertices[:, first] - recording.vertices[:, second], axis=2)
     if (np.quantile(now / before, 0.98, axis=1) > 2.0).any():
         return Rejection.DISTORTED
+    if scene.kind is ObjectKind.CLOTH and _tangled(scene, recording):
+        return Rejection.TANGLED
     return None
+
+
+def _tangled(scene: SimulatedScene, recording: Recording) -> bool:
+    """Whether a sheet passes through itself, beyond the little that its contacts leave."""
+    sheet = next(skin for skin in scene.skins if isinstance(skin, SheetSkin))
+    start = int(np.argmax(scene.part_of_vertex == sheet.part))
+    front = recording.vertices[:, start : start + sheet.grid.size]
+    triangles = grid_triangles(*sheet.grid.shape)
+    checked = np.linspace(0, len(front) - 1, TANGLE_CHECKS).round().astype(int)
+    return any(crossing_count(front[index], triangles, CROSSINGS_ALLOWED + 1) > CROSSINGS_ALLOWED for index in checked)

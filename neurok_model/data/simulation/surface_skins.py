@@ -167,11 +167,17 @@ def tube_triangles(rings: int, sides: int, closed: bool = False) -> Int[np.ndarr
     return np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
 
 
+def grid_triangles(rows: int, columns: int) -> Int[np.ndarray, "t 3"]:
+    """An open sheet over a grid of vertices, numbered row by row."""
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]
+    return np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
+
+
 def sheet_triangles(rows: int, columns: int) -> Int[np.ndarray, "t 3"]:
     """A closed sheet: the front grid, the back grid (vertices that follow the front's) and the rim."""
     index = np.arange(rows * columns).reshape(rows, columns)
-    a, b, c, d = index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]
-    front = np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
+    front = grid_triangles(rows, columns)
     border = np.concatenate([index[0, :-1], index[:-1, -1], index[-1, :0:-1], index[:0:-1, 0]])
     following = np.roll(border, -1)
     back = rows * columns
