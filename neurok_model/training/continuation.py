@@ -44,7 +44,7 @@ def note_changes(saved: Progress, configuration: TrainingConfiguration) -> Progr
         NeurokError: ``INVALID_PARAMETER`` when they differ and ``accept_changes`` is not set.
     """
     new = configuration.to_dictionary()
-    before, after = _flat(saved.settings), _flat(new)
+    before, after = flat_settings(saved.settings), flat_settings(new)
     changed = {name: after.get(name) for name in sorted(before.keys() | after) if before.get(name) != after.get(name)}
     if not changed:
         return saved
@@ -59,7 +59,7 @@ def note_changes(saved: Progress, configuration: TrainingConfiguration) -> Progr
 
 
 def _listed(before: dict[str, Any], after: dict[str, Any]) -> str:
-    first, second = _flat(before), _flat(after)
+    first, second = flat_settings(before), flat_settings(after)
     return ", ".join(
         f"{name} {first.get(name)} -> {second.get(name)}"
         for name in sorted(first.keys() | second)
@@ -67,12 +67,12 @@ def _listed(before: dict[str, Any], after: dict[str, Any]) -> str:
     )
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat_settings(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Values by dotted name, tuples as lists, as JSON would give them back."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
+            flat |= flat_settings(value, f"{prefix}{name}.")
         else:
             flat[f"{prefix}{name}"] = list(value) if isinstance(value, tuple) else value
     return flat
