@@ -11,9 +11,7 @@ from neurok_model.networks import NeurokNetworks
 
 
 @torch.no_grad()
-def held_out_error(
-    networks: NeurokNetworks, batches: PairBatches, device: torch.device
-) -> dict[str, float]:
+def held_out_error(networks: NeurokNetworks, batches: PairBatches, device: torch.device) -> dict[str, float]:
     """Mean distance between true and reconstructed points, longest side of M0 = 1.
 
     The deformation is encoded from some of its points, decoded from the posterior's mean, and judged at others.
