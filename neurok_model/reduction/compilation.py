@@ -1,8 +1,9 @@
 """Compiling an object: from the decoder to a small smooth map on a handful of coordinates.
 
 F(q) = X0 + Phi y(q): the modes Phi come from a principal component analysis of sampled displacements in the
-mass inner product, and y(q) is fitted to the decoder's values and first derivatives. Afterwards no rollout
-ever runs the network, and its cost does not depend on the number of vertices.
+mass inner product, and y(q) is fitted to the decoder's values and first derivatives. Its size, and how many samples
+it is fitted to, follow from the error on configurations that it was not fitted to. Afterwards no rollout ever runs
+the network, and its cost does not depend on the number of vertices.
 """
 
 from __future__ import annotations
@@ -15,10 +16,16 @@ from torch import Tensor
 
 from neurok_model.reduction.active_subspace import Displacement, Method, active_subspace
 from neurok_model.reduction.compiled_map import CompiledMap
-from neurok_model.reduction.fitting import FitSamples, fit_smooth_map, initial_inner_weights
+from neurok_model.reduction.fitting import FitSamples, added_units, fit_smooth_map, initial_inner_weights
 from neurok_model.reduction.region import PriorRegion
 from neurok_model.reduction.smooth_map import SmoothMap
 from neurok_model.reduction.snapshots import DecoderSnapshots, draw_configurations, principal_modes
+
+MODE_SAMPLES = 512
+"""Samples that the principal component analysis looks at: more of them change the modes no more."""
+
+OVERFITTED = 1.2
+"""Ratio of the error on fresh samples to the fitted ones' above which more samples help more than a larger map."""
 
 
 @dataclass(frozen=True)
@@ -30,28 +37,33 @@ class CompilationSettings:
         energy: share of its spectrum that the coordinates hold.
         maximum_dimension: cap on k_q.
         subspace_samples: latents at which the active subspace is differentiated.
-        samples: configurations at which the decoder is evaluated.
+        samples: configurations at which the decoder is evaluated at first.
+        maximum_samples: samples are doubled up to so many while a map of any size would only learn them by heart.
         tangent_samples: configurations, rest first, at which it is differentiated.
         test_samples: configurations that measure the error, never fitted to.
-        hidden: sizes of the map to try, smallest first, each with its steps of refinement.
+        hidden: sizes of the map to try, smallest first; each begins with what the one before has learnt.
+        iterations: steps of refinement of each size, at most.
         wanted_error: error, as a share of the motion, at which a size is good enough.
         missing_motion: share of the motion (root mean square) that the modes may leave out.
         maximum_modes: cap on r.
-        snapshots: configurations kept for finding the modes of other points.
+        beyond_edge: how far beyond the region's edge the decoder is sampled, in standard deviations: a rollout
+            that the walls turn back goes that far.
     """
 
     method: Method = "gauss_newton"
     energy: float = 0.95
     maximum_dimension: int = 5
     subspace_samples: int = 96
-    samples: int = 768
+    samples: int = 640
+    maximum_samples: int = 1280
     tangent_samples: int = 8
-    test_samples: int = 96
-    hidden: tuple[tuple[int, int], ...] = ((24, 20), (64, 40))
+    test_samples: int = 128
+    hidden: tuple[int, ...] = (8, 16, 24, 32, 48, 64, 96)
+    iterations: int = 30
     wanted_error: float = 0.01
-    missing_motion: float = 0.003
-    maximum_modes: int = 32
-    snapshots: int = 96
+    missing_motion: float = 0.004
+    maximum_modes: int = 48
+    beyond_edge: float = 0.5
 
 
 @torch.no_grad()
@@ -77,7 +89,7 @@ def compile_object(
     settings = settings or CompilationSettings()
     subspace = active_subspace(
         displacement,
-        _subspace_latents(rest_latent, prior_mean, settings.subspace_samples, generator),
+        subspace_latents(rest_latent, prior_mean, settings.subspace_samples, generator),
         masses,
         settings.method,
         settings.energy,
@@ -87,37 +99,29 @@ def compile_object(
     basis = subspace.basis
     mean = (basis.mT @ (prior_mean - rest_latent)).double().cpu()
     region = PriorRegion.of_probability(mean, torch.eye(len(mean), dtype=torch.float64))
+    search = _Search(DecoderSnapshots(displacement, rest_latent, basis, masses), region, basis, generator, settings)
+    form = search.run().to(basis.dtype, basis.device)
 
-    q = draw_configurations(region, settings.samples, generator).to(basis)
-    test = draw_configurations(region, settings.test_samples + 1, generator)[1:].to(basis)
-    decoder = DecoderSnapshots(displacement, rest_latent, basis, masses)
-    weighted, weighted_test = decoder.values(q), decoder.values(test)
-    modes = principal_modes(weighted, settings.missing_motion, basis.shape[1], settings.maximum_modes)
-    y = weighted @ modes.mT
-    tangents = decoder.tangents(q[: settings.tangent_samples]) @ modes.mT
-    samples = FitSamples(q.double().cpu(), y.double().cpu(), tangents.double().cpu())
-    form = _fit(samples, test.double().cpu(), (weighted_test @ modes.mT).double().cpu(), settings, generator)
-    form = form.to(basis.dtype, basis.device)
-
-    missing = (weighted_test - form.value(test) @ modes).norm()
-    fresh = decoder.tangents(test[:8]) @ modes.mT
-    phi = (modes.mT / masses.sqrt().repeat_interleave(3)[:, None]).unflatten(0, (-1, 3))
+    missing = (search.weighted_test - form.value(search.test) @ search.modes).norm()
+    fresh = search.decoder.tangents(search.test[:8]) @ search.modes.mT
+    phi = (search.modes.mT / masses.sqrt().repeat_interleave(3)[:, None]).unflatten(0, (-1, 3))
     return CompiledMap(
         form,
         modes=phi,
         mass_moment=(masses[:, None, None] * phi).sum(0),
         region=region.to(basis),
+        sampled_radius=region.radius + settings.beyond_edge,
         subspace=subspace,
         rest_latent=rest_latent,
-        snapshot_q=q[: settings.snapshots],
-        snapshot_y=y[: settings.snapshots],
-        relative_error=float(missing / weighted_test.norm().clamp_min(1e-30)),
-        value_error_metres=float(missing / (len(test) * masses.sum()).sqrt()),
-        derivative_error=float((form.jacobian(test[:8]).mT - fresh).norm() / fresh.norm().clamp_min(1e-30)),
+        snapshot_q=search.q,
+        snapshot_y=search.weighted @ search.modes.mT,
+        relative_error=float(missing / search.weighted_test.norm().clamp_min(1e-30)),
+        value_error_metres=float(missing / (len(search.test) * masses.sum()).sqrt()),
+        derivative_error=float((form.jacobian(search.test[:8]).mT - fresh).norm() / fresh.norm().clamp_min(1e-30)),
     )
 
 
-def _subspace_latents(
+def subspace_latents(
     rest_latent: Float[Tensor, " k"], prior_mean: Float[Tensor, " k"], count: int, generator: torch.Generator
 ) -> Float[Tensor, "count k"]:
     """Draws at the prior's scale around points on the way from the rest latent to the prior's mean."""
@@ -126,20 +130,67 @@ def _subspace_latents(
     return rest_latent + share * (prior_mean - rest_latent) + noise
 
 
-def _fit(
-    samples: FitSamples,
-    test: Float[Tensor, "e q"],
-    y_test: Float[Tensor, "e r"],
-    settings: CompilationSettings,
-    generator: torch.Generator,
-) -> SmoothMap:
-    """Try sizes until the error on fresh configurations is small enough; the best one otherwise."""
-    candidates: list[tuple[float, SmoothMap]] = []
-    for hidden, iterations in settings.hidden:
-        inner, bias = initial_inner_weights(samples.q, hidden, generator)
-        fitted = fit_smooth_map(samples, inner, bias, iterations)
-        error = float((fitted.value(test) - y_test).norm() / y_test.norm().clamp_min(1e-30))
-        candidates.append((error, fitted))
-        if error < settings.wanted_error:
-            break
-    return min(candidates, key=lambda candidate: candidate[0])[1]
+class _Search:
+    """Samples the decoder, and looks for the smallest map that is good enough on samples it has not seen."""
+
+    def __init__(
+        self,
+        decoder: DecoderSnapshots,
+        region: PriorRegion,
+        reference: Tensor,
+        generator: torch.Generator,
+        settings: CompilationSettings,
+    ) -> None:
+        self.decoder, self._region, self._generator, self._settings = decoder, region, generator, settings
+        reach = region.radius + settings.beyond_edge
+        self.q = draw_configurations(region, settings.samples, generator, reach).to(reference)
+        self.test = draw_configurations(region, settings.test_samples + 1, generator)[1:].to(reference)
+        self.weighted, self.weighted_test = decoder.values(self.q), decoder.values(self.test)
+        self.modes = principal_modes(
+            self.weighted[:MODE_SAMPLES], settings.missing_motion, reference.shape[1], settings.maximum_modes
+        )
+        self._tangents = decoder.tangents(self.q[: settings.tangent_samples])
+
+    def run(self) -> SmoothMap:
+        """The best map found, in double precision on the CPU."""
+        sizes = self._settings.hidden
+        form, error, seen = self._grown(None, sizes)
+        while error > self._settings.wanted_error and error > OVERFITTED * seen:
+            if 2 * len(self.q) > self._settings.maximum_samples:
+                break
+            self._double()
+            again = (len(form.bias), *(size for size in sizes if size > len(form.bias)))
+            form, error, seen = self._grown(form, again)
+        return form
+
+    def _double(self) -> None:
+        """Draw as many samples again."""
+        reach = self._region.radius + self._settings.beyond_edge
+        more = draw_configurations(self._region, len(self.q), self._generator, reach).to(self.q)
+        self.q = torch.cat((self.q, more))
+        self.weighted = torch.cat((self.weighted, self.decoder.values(more)))
+
+    def _grown(self, form: SmoothMap | None, sizes: tuple[int, ...]) -> tuple[SmoothMap, float, float]:
+        """Fit one size after another until the error is small enough; the best map, its error, and its error on the
+        fitted samples.
+        """
+        y, tangents = self.weighted @ self.modes.mT, self._tangents @ self.modes.mT
+        samples = FitSamples(self.q.double().cpu(), y.double().cpu(), tangents.double().cpu())
+        candidates: list[tuple[float, int, SmoothMap]] = []
+        for size in sizes:
+            if form is None:
+                inner, bias = initial_inner_weights(samples.q, size, self._generator)
+            else:
+                inner, bias = added_units(form, samples.q, size, self._generator)
+            form = fit_smooth_map(samples, inner, bias, self._settings.iterations)
+            error = self._error(form, self.test, self.weighted_test)
+            candidates.append((error, size, form))
+            if error < self._settings.wanted_error:
+                break
+        error, _, best = min(candidates, key=lambda candidate: candidate[:2])
+        return best, error, self._error(best, self.q, self.weighted)
+
+    def _error(self, form: SmoothMap, q: Float[Tensor, "s q"], weighted: Float[Tensor, "s m"]) -> float:
+        """Root-mean-square error as a share of the motion, with what the modes leave out."""
+        y = form.value(q.double().cpu()).to(weighted) @ self.modes
+        return float((y - weighted).norm() / weighted.norm().clamp_min(1e-30))

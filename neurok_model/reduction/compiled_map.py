@@ -10,6 +10,9 @@ from neurok_model.reduction.active_subspace import ActiveSubspace, Displacement
 from neurok_model.reduction.region import PriorRegion
 from neurok_model.reduction.smooth_map import SmoothMap
 
+MODE_SNAPSHOTS = 128
+"""Configurations at which the modes of other points are found: a few for each mode."""
+
 
 class CompiledMap(SmoothMap):
     """y(q) of one object: F(q) = X0 + Phi y(q).
@@ -21,7 +24,8 @@ class CompiledMap(SmoothMap):
         region: the prior over q.
         subspace: directions of the latent that q moves along.
         rest_latent: [k], latent of the scanned pose.
-        snapshot_q: [s, k_q], configurations at which modes of other points are found.
+        sampled_radius: distance from the prior's mean, in standard deviations, up to which the map was fitted.
+        snapshot_q: [s, k_q], configurations that the map was fitted to.
         snapshot_y: [s, r], the decoder's own embedding coordinates there.
         relative_error: root-mean-square error of F(q) against the decoder on fresh configurations of the
             region, as a share of the root-mean-square motion.
@@ -36,6 +40,7 @@ class CompiledMap(SmoothMap):
         modes: Float[Tensor, "n 3 r"],
         mass_moment: Float[Tensor, "3 r"],
         region: PriorRegion,
+        sampled_radius: float,
         subspace: ActiveSubspace,
         rest_latent: Float[Tensor, " k"],
         snapshot_q: Float[Tensor, "s q"],
@@ -45,7 +50,8 @@ class CompiledMap(SmoothMap):
         derivative_error: float,
     ) -> None:
         super().__init__(form.inner, form.bias, form.outer, form.linear)
-        self.modes, self.mass_moment, self.region = modes, mass_moment, region
+        self.modes, self.mass_moment = modes, mass_moment
+        self.region, self.sampled_radius = region, sampled_radius
         self.subspace, self.rest_latent = subspace, rest_latent
         self.snapshot_q, self.snapshot_y = snapshot_q, snapshot_y
         self.relative_error = relative_error
@@ -71,15 +77,17 @@ class CompiledMap(SmoothMap):
             displacement: the decoder at those points, in metres.
             chunk: latents decoded together, which bounds the memory.
         """
-        projector = torch.linalg.pinv(self.snapshot_y.double(), rtol=1e-6).to(self.snapshot_y)
+        q, y = self.snapshot_q[:MODE_SNAPSHOTS], self.snapshot_y[:MODE_SNAPSHOTS]
+        projector = torch.linalg.pinv(y.double(), rtol=1e-6).to(y)
         rest = displacement(self.rest_latent[None])
         total = rest.new_zeros(*rest.shape[1:], self.embedding_dimension)
-        for some, columns in zip(self.snapshot_q.split(chunk), projector.mT.split(chunk), strict=True):
+        for some, columns in zip(q.split(chunk), projector.mT.split(chunk), strict=True):
             total += torch.einsum("bnc,br->ncr", displacement(self.latents(some)) - rest, columns)
         return total
 
     def to_dictionary(self) -> dict[str, Tensor]:
         """Everything as tensors, for storage (safetensors)."""
+        region = self.region
         return {
             "inner": self.inner,
             "bias": self.bias,
@@ -87,8 +95,10 @@ class CompiledMap(SmoothMap):
             "linear": self.linear,
             "modes": self.modes,
             "mass_moment": self.mass_moment,
-            "region_mean": self.region.mean,
-            "region_precision": self.region.precision,
+            "region_mean": region.mean,
+            "region_precision": region.precision,
+            "prior_mean": region.mean if region.prior_mean is None else region.prior_mean,
+            "prior_precision": region.precision if region.prior_precision is None else region.prior_precision,
             "basis": self.subspace.basis,
             "spectrum": self.subspace.spectrum,
             "rest_latent": self.rest_latent,
@@ -96,7 +106,8 @@ class CompiledMap(SmoothMap):
             "snapshot_y": self.snapshot_y,
             "scalars": torch.tensor(
                 [
-                    self.region.radius,
+                    region.radius,
+                    self.sampled_radius,
                     self.subspace.captured,
                     self.relative_error,
                     self.value_error_metres,
@@ -113,12 +124,19 @@ class CompiledMap(SmoothMap):
         Raises:
             KeyError: for a missing tensor.
         """
-        radius, captured, relative_error, error_metres, derivative_error = tensors["scalars"].tolist()
+        radius, sampled_radius, captured, relative_error, error_metres, derivative_error = tensors["scalars"].tolist()
         return cls(
             SmoothMap(tensors["inner"], tensors["bias"], tensors["outer"], tensors["linear"]),
             modes=tensors["modes"],
             mass_moment=tensors["mass_moment"],
-            region=PriorRegion(tensors["region_mean"], tensors["region_precision"], radius),
+            region=PriorRegion(
+                tensors["region_mean"],
+                tensors["region_precision"],
+                radius,
+                tensors["prior_mean"],
+                tensors["prior_precision"],
+            ),
+            sampled_radius=sampled_radius,
             subspace=ActiveSubspace(tensors["basis"], tensors["spectrum"], captured),
             rest_latent=tensors["rest_latent"],
             snapshot_q=tensors["snapshot_q"],

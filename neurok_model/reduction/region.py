@@ -6,26 +6,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.stats import chi2
+from scipy.optimize import brentq
+from scipy.stats import chi2, norm
 from torch import Tensor
 
 
 @dataclass(frozen=True)
 class PriorRegion:
-    """The ellipsoid sqrt((q - mean)^T precision (q - mean)) <= radius of a Gaussian density over q.
+    """The ellipsoid sqrt((q - mean)^T precision (q - mean)) <= radius: what the prior and the scan call plausible.
 
     Attributes:
-        mean: [k], the most probable configuration. The scanned rest pose is q = 0, which need not be the
-            mean.
-        precision: [k, k], inverse covariance, symmetric positive definite.
+        mean: [k], the ellipsoid's centre. The scanned rest pose is q = 0, which need not be the centre.
+        precision: [k, k], symmetric positive definite: what distances are measured by.
         radius: edge of the region, in standard deviations.
+        prior_mean: [k], the most probable configuration; None where it is the centre.
+        prior_precision: [k, k], inverse covariance of the prior; None where it is ``precision``.
     """
 
     mean: Float[Tensor, " k"]
     precision: Float[Tensor, "k k"]
     radius: float
+    prior_mean: Float[Tensor, " k"] | None = None
+    prior_precision: Float[Tensor, "k k"] | None = None
 
     @classmethod
     def of_probability(
@@ -33,16 +38,32 @@ class PriorRegion:
         mean: Float[Tensor, " k"],
         precision: Float[Tensor, "k k"],
         probability: float = 0.95,
-        rest_margin: float = 1.1,
+        rest_margin: float = 1.5,
     ) -> PriorRegion:
-        """The region that holds ``probability`` of the density, widened where needed to hold the rest pose.
+        """The region that holds ``probability`` of a Gaussian prior, and the rest pose with ``rest_margin`` standard
+        deviations beyond it.
 
-        The rest pose q = 0 was scanned, so it is possible whatever the prior says of it; ``rest_margin``
-        times its distance is the least radius.
+        The rest pose q = 0 was scanned, so it is possible whatever the prior says of it. Where the ball around the
+        prior's mean does not hold it, the region is an ellipsoid along the line from rest to the mean, from the margin
+        beyond rest to the ball's far side, and as wide as the probability asks for. A ball wide enough to hold the
+        rest pose would be mostly configurations that neither the prior nor the scan speaks for.
+
+        Args:
+            mean: the prior's mean, relative to rest.
+            precision: the prior's inverse covariance.
+            probability: of the prior, to be held.
+            rest_margin: in standard deviations.
         """
-        radius = float(chi2.ppf(probability, len(mean)) ** 0.5)
-        rest_distance = float((mean @ precision @ mean).sqrt())
-        return cls(mean, precision, max(radius, rest_margin * rest_distance))
+        ball = float(chi2.ppf(probability, len(mean)) ** 0.5)
+        distance = float((mean @ precision @ mean).sqrt())
+        if distance + rest_margin <= ball:
+            return cls(mean, precision, ball)
+        half_length = 0.5 * (distance + ball + rest_margin)
+        centre = 0.5 * (distance + ball - rest_margin) / distance * mean
+        width = _width(len(mean), probability, distance - 0.5 * (distance + ball - rest_margin), half_length)
+        direction = precision @ mean / distance
+        surplus = 1.0 - (width / half_length) ** 2
+        return cls(centre, precision - surplus * torch.outer(direction, direction), width, mean, precision)
 
     @property
     def dimension(self) -> int:
@@ -55,22 +76,55 @@ class PriorRegion:
         return ((offset @ self.precision) * offset).sum(-1).clamp_min(0.0).sqrt()
 
     def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "count k"]:
-        """Draw from the density, pulling draws from beyond the radius back onto it."""
+        """Draw from the prior, pulling draws from outside the region back onto its edge."""
         normal = torch.randn(count, self.dimension, generator=generator, dtype=torch.float64).to(self.mean)
-        length = normal.norm(dim=-1, keepdim=True).clamp_min(1e-12)
-        return self.mean + self._unwhiten(normal * (self.radius / length).clamp_max(1.0))
+        precision = self.precision if self.prior_precision is None else self.prior_precision
+        drawn = _unwhiten(precision, normal) + (self.mean if self.prior_mean is None else self.prior_mean)
+        inside = (self.radius / self.distance(drawn).clamp_min(1e-12)).clamp_max(1.0)
+        return self.mean + inside[:, None] * (drawn - self.mean)
 
-    def sample_ball(self, count: int, generator: torch.Generator) -> Float[Tensor, "count k"]:
-        """Draw with uniformly distributed distance from the mean: the far edge is well represented."""
+    def sample_ball(
+        self, count: int, generator: torch.Generator, reach: float | None = None
+    ) -> Float[Tensor, "count k"]:
+        """Draw with uniformly distributed distance from the mean, up to ``reach`` (the radius when left out): the far
+        edge is well represented.
+        """
         normal = torch.randn(count, self.dimension, generator=generator, dtype=torch.float64).to(self.mean)
-        distance = torch.rand(count, 1, generator=generator, dtype=torch.float64).to(self.mean) * self.radius
-        return self.mean + self._unwhiten(normal / normal.norm(dim=-1, keepdim=True).clamp_min(1e-12) * distance)
-
-    def _unwhiten(self, white: Float[Tensor, "count k"]) -> Float[Tensor, "count k"]:
-        """Map offsets with unit precision to offsets with this region's precision (P = L L^T, d = L^-T w)."""
-        factor = torch.linalg.cholesky(self.precision)
-        return torch.linalg.solve_triangular(factor.mT, white.mT, upper=True).mT
+        distance = torch.rand(count, 1, generator=generator, dtype=torch.float64).to(self.mean)
+        distance = distance * (self.radius if reach is None else reach)
+        direction = normal / normal.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+        return self.mean + _unwhiten(self.precision, direction * distance)
 
     def to(self, reference: Tensor) -> PriorRegion:
         """The same region in the dtype and on the device of ``reference``."""
-        return PriorRegion(self.mean.to(reference), self.precision.to(reference), self.radius)
+        prior = (self.prior_mean, self.prior_precision)
+        return PriorRegion(
+            self.mean.to(reference),
+            self.precision.to(reference),
+            self.radius,
+            *(None if tensor is None else tensor.to(reference) for tensor in prior),
+        )
+
+
+def _width(dimension: int, probability: float, offset: float, half_length: float) -> float:
+    """Radius across, in standard deviations, of the ellipsoid of a given half length that holds ``probability`` of a
+    standard normal variable which lies ``offset`` from its centre along its axis.
+
+    Along a line there is no width; the half length is returned.
+    """
+    if dimension == 1:
+        return half_length
+    along = np.linspace(-8.0, 8.0, 1601)
+    density = norm.pdf(along) * (along[1] - along[0])
+    room = np.clip(1.0 - ((offset + along) / half_length) ** 2, 0.0, None)
+
+    def lacking(width: float) -> float:
+        return float((density * chi2.cdf(width**2 * room, dimension - 1)).sum()) - probability
+
+    return float(brentq(lacking, 1e-3, 100.0))
+
+
+def _unwhiten(precision: Float[Tensor, "k k"], white: Float[Tensor, "count k"]) -> Float[Tensor, "count k"]:
+    """Map offsets with unit precision to offsets with the given one (P = L L^T, d = L^-T w)."""
+    factor = torch.linalg.cholesky(precision)
+    return torch.linalg.solve_triangular(factor.mT, white.mT, upper=True).mT

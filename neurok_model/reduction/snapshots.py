@@ -54,13 +54,15 @@ class DecoderSnapshots:
         return (ahead - behind) / (2.0 * DIFFERENCE)
 
 
-def draw_configurations(region: PriorRegion, count: int, generator: torch.Generator) -> Float[Tensor, "count q"]:
-    """Rest itself, then in random order draws from the prior, at all distances up to its edge, and around
-    rest.
+def draw_configurations(
+    region: PriorRegion, count: int, generator: torch.Generator, reach: float | None = None
+) -> Float[Tensor, "count q"]:
+    """Rest itself, then in random order draws from the prior, at all distances up to ``reach`` (the region's edge when
+    left out), and around rest.
     """
     third = count // 3
     near = 0.5 * torch.randn(third, region.dimension, generator=generator, dtype=torch.float64).to(region.mean)
-    edge = region.sample_ball(count - 1 - 2 * third, generator)
+    edge = region.sample_ball(count - 1 - 2 * third, generator, reach)
     everything = torch.cat((region.sample(third, generator), edge, near))
     order = torch.randperm(len(everything), generator=generator)
     return torch.cat((torch.zeros_like(near[:1]), everything[order]))

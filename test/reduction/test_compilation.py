@@ -9,12 +9,8 @@ from neurok_model.reduction import (
     CompilationSettings,
     CompiledMap,
     ExactEmbedding,
-    FitSamples,
-    SmoothMap,
     active_subspace,
     compile_object,
-    fit_smooth_map,
-    initial_inner_weights,
 )
 from neurok_model.reduction.active_subspace import leading_count
 
@@ -119,51 +115,3 @@ def test_modes_at_other_points_move_with_the_decoder(compiled):
     chosen = torch.arange(0, 60, 7)
     modes = compiled.modes_at(lambda latents: hinge_and_slide(latents)[:, chosen])
     torch.testing.assert_close(modes, compiled.modes[chosen], atol=0.02, rtol=0.05)
-
-
-def random_map() -> SmoothMap:
-    torch.manual_seed(1)
-    shapes = ((7, 3), (7,), (5, 7), (5, 3))
-    return SmoothMap(*(torch.randn(shape, dtype=torch.float64) for shape in shapes))
-
-
-def test_closed_form_derivatives_match_finite_differences():
-    """Protects the mass matrix and the Coriolis term: both derivatives of the compiled form are exact."""
-    form = random_map()
-    q, v = torch.randn(2, 4, 3, dtype=torch.float64)
-    h = 1e-5
-    columns = [(form.value(q + h * e) - form.value(q - h * e)) / (2 * h) for e in torch.eye(3, dtype=torch.float64)]
-    torch.testing.assert_close(form.jacobian(q), torch.stack(columns, dim=-1), rtol=1e-6, atol=1e-8)
-    h = 1e-4
-    second = (form.value(q + h * v) - 2 * form.value(q) + form.value(q - h * v)) / h**2
-    torch.testing.assert_close(form.second_directional(q, v), second, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(form.value_and_jacobian(q)[0], form.value(q))
-
-
-def test_fit_recovers_a_map_of_its_own_form():
-    """Protects the least squares: a function that the form can represent is found, in values and
-    derivatives.
-    """
-    form = random_map()
-    q = torch.randn(60, 3, dtype=torch.float64)
-    samples = FitSamples(q, form.value(q), form.jacobian(q[:20]).mT)
-    fitted = fit_smooth_map(samples, form.inner, form.bias, ridge=1e-14)
-    fresh = torch.randn(10, 3, dtype=torch.float64)
-    torch.testing.assert_close(fitted.value(fresh), form.value(fresh), rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(fitted.jacobian(fresh), form.jacobian(fresh), rtol=1e-4, atol=1e-5)
-    assert fitted.value(torch.zeros(3, dtype=torch.float64)).abs().max() == 0.0
-
-
-def test_refining_the_inner_weights_pays():
-    """Protects variable projection: at the same size it must beat random inner weights by far."""
-    generator = torch.Generator().manual_seed(5)
-    form = random_map()
-    q = torch.randn(200, 3, generator=generator, dtype=torch.float64)
-    samples = FitSamples(q, form.value(q), form.jacobian(q[:4]).mT)
-    inner, bias = initial_inner_weights(q, 16, generator)
-    fresh = torch.randn(100, 3, generator=generator, dtype=torch.float64)
-    errors = [
-        float((fit_smooth_map(samples, inner, bias, count).value(fresh) - form.value(fresh)).norm())
-        for count in (0, 40)
-    ]
-    assert errors[1] < 0.2 * errors[0]

@@ -1,0 +1,64 @@
+"""The region in which an object may be trusted, against draws from the prior that it stands for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from neurok_model.reduction import PriorRegion
+
+DRAWS = 100_000
+
+
+def _prior(dimension: int, distance: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """A prior with correlated coordinates whose mean lies ``distance`` standard deviations from rest."""
+    generator = torch.Generator().manual_seed(dimension)
+    half = torch.randn(dimension, dimension, generator=generator, dtype=torch.float64)
+    precision = half @ half.mT + 0.5 * torch.eye(dimension, dtype=torch.float64)
+    direction = torch.randn(dimension, generator=generator, dtype=torch.float64)
+    return distance * direction / (direction @ precision @ direction).sqrt(), precision
+
+
+@pytest.mark.parametrize("dimension", [2, 3, 5])
+@pytest.mark.parametrize("distance", [0.0, 0.4, 3.0, 8.0])
+def test_the_region_holds_95_percent_of_the_prior_and_the_rest_pose(dimension: int, distance: float) -> None:
+    """Protects what "implausible" means: 95 % of the prior is inside wherever the scan stands, and so is the scan."""
+    mean, precision = _prior(dimension, distance)
+    region = PriorRegion.of_probability(mean, precision)
+    normal = torch.randn(DRAWS, dimension, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    drawn = mean + torch.linalg.solve_triangular(torch.linalg.cholesky(precision).mT, normal.mT, upper=True).mT
+    inside = (region.distance(drawn) <= region.radius).double().mean()
+    assert float(inside) == pytest.approx(0.95, abs=0.005)
+    if distance > 0.0:
+        beyond = -1.5 * mean / distance
+        assert float(region.distance(beyond)) <= region.radius * (1.0 + 1e-6)
+    assert float(region.distance(torch.zeros(dimension, dtype=torch.float64))) < region.radius
+
+
+def test_along_a_line_the_region_is_an_interval() -> None:
+    """Protects objects of one coordinate: from the margin beyond rest to the prior's far quantile."""
+    region = PriorRegion.of_probability(torch.tensor([6.0]).double(), torch.eye(1).double())
+    edges = torch.tensor([[-1.5], [6.0 + 1.959964]]).double()
+    torch.testing.assert_close(region.distance(edges), region.radius * torch.ones(2).double(), rtol=1e-5, atol=0.0)
+
+
+def test_a_far_rest_pose_does_not_widen_the_region_across() -> None:
+    """Protects the compiled map's samples: across the line from rest to the mean the region stays the prior's."""
+    mean, precision = _prior(4, 7.0)
+    region = PriorRegion.of_probability(mean, precision)
+    centred = PriorRegion.of_probability(torch.zeros(4).double(), precision)
+    assert region.radius < 1.2 * centred.radius
+
+
+def test_draws_follow_the_prior_and_stay_inside() -> None:
+    """Protects sampled states: they come from the prior, not from the line that leads to the scan."""
+    mean, precision = _prior(3, 8.0)
+    region = PriorRegion.of_probability(mean, precision)
+    drawn = region.sample(20_000, torch.Generator().manual_seed(1))
+    assert float(region.distance(drawn).max()) <= region.radius * (1.0 + 1e-6)
+    offset = drawn.mean(0) - mean
+    assert float((offset @ precision @ offset).sqrt()) < 0.1
+    again = region.sample_ball(2000, torch.Generator().manual_seed(1), reach=5.0)
+    distances = region.distance(again)
+    assert float(distances.max()) <= 5.0 * (1.0 + 1e-6)
+    assert float(distances.mean()) == pytest.approx(2.5, abs=0.1)
