@@ -38,6 +38,8 @@ setup(
         (f"share/{PACKAGE}/config", files("config/*")),
     ],
     install_requires=requirements(),
+    # Generating data on more than one machine; nothing else needs it.
+    extras_require={"ray": ["ray>=2.9,<3"]},
     zip_safe=False,
     entry_points={
         "console_scripts": [

@@ -46,6 +46,10 @@ class NeurokError(ValueError):
         self.allowed = allowed
         super().__init__(f"{field} = {_shortened(value)}: allowed is {allowed}")
 
+    def __reduce__(self) -> tuple[type[NeurokError], tuple[ErrorCode, str, object, str]]:
+        """Errors of worker processes arrive whole: exceptions are rebuilt from their arguments, not their message."""
+        return type(self), (self.code, self.field, self.value, self.allowed)
+
 
 def _shortened(value: object, limit: int = 160) -> str:
     text = str(value).replace("\n", " ")

@@ -50,9 +50,9 @@ class Generate:
     frames: int = 48
     """Frames per sequence."""
     workers: int = 1
-    """Processes."""
+    """Processes; with Ray, shards in flight at once, where 1 means as many as the cluster has cores."""
     ray: bool = False
-    """Spread the work over a Ray cluster that shares the folder."""
+    """Spread the work over a Ray cluster whose machines share the folder (RAY_ADDRESS; else this machine)."""
 
     def run(self, console: Console) -> None:
         """Generate with a progress bar and print what became of every family."""

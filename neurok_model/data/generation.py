@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -187,7 +188,7 @@ def generate(
 
     Args:
         request: what to generate.
-        workers: processes; with Ray, tasks in flight.
+        workers: processes; with Ray, shards in flight at once, where 1 means as many as the cluster has cores.
         on_shard: called with each shard as it is finished.
         use_ray: spread the work over a Ray cluster that shares the folder.
 
@@ -197,7 +198,7 @@ def generate(
     tasks = tasks_of(request)
     _remove_leftovers(request)
     report = GenerationReport()
-    run = _on_ray(tasks) if use_ray else _on_processes(tasks, workers)
+    run = _on_ray(tasks, workers) if use_ray else _on_processes(tasks, workers)
     for shard in run:
         report.shards.append(shard)
         on_shard(shard)
@@ -218,18 +219,27 @@ def _on_processes(tasks: list[ShardTask], workers: int) -> Iterator[ShardReport]
             raise
 
 
-def _on_ray(tasks: list[ShardTask]) -> Iterator[ShardReport]:
+def _on_ray(tasks: list[ShardTask], in_flight: int) -> Iterator[ShardReport]:
+    """Shards from a Ray cluster, the one that RAY_ADDRESS names or one on this machine."""
     try:
         ray = import_module("ray")
     except ImportError as error:
         raise NeurokError(
-            ErrorCode.INVALID_PARAMETER, "ray", "not installed", "an environment with `pip install ray`"
+            ErrorCode.INVALID_PARAMETER, "ray", "not installed", "an environment with `pip install 'neurok_ros[ray]'`"
         ) from error
+    if not ray.is_initialized():
+        ray.init()
+    most = in_flight if in_flight > 1 else max(1, int(ray.cluster_resources().get("CPU", 1)))
     remote = ray.remote(num_cpus=1)(make_shard)
-    pending = [remote.remote(task) for task in tasks]
+    waiting = iter(tasks)
+    pending = [remote.remote(task) for task in islice(waiting, most)]
     while pending:
         done, pending = ray.wait(pending)
-        yield from ray.get(done)
+        pending += [remote.remote(task) for task in islice(waiting, len(done))]
+        try:
+            yield from ray.get(done)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
 
 
 def _remove_leftovers(request: GenerationRequest) -> None:

@@ -61,8 +61,9 @@ def test_interrupted_runs_continue(generated: Path, tmp_path: Path) -> None:
     report = generate(request)
     assert sum(shard.already_there for shard in report.shards) == 1
     assert _digests(tmp_path) == _digests(generated)
-    with pytest.raises(NeurokError, match="settings"):
-        generate(_request(tmp_path, seed=8))
+    for workers in (1, 2):
+        with pytest.raises(NeurokError, match="settings"):
+            generate(_request(tmp_path, seed=8), workers)
 
 
 def test_sequences_hold_their_meaning(generated: Path) -> None:
@@ -114,7 +115,7 @@ def test_unusable_requests_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(NeurokError, match="still"):
         generate(_request(tmp_path))
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(NeurokError, match="pip install ray"):
+    with pytest.raises(NeurokError, match="pip install .neurok_ros.ray"):
         generate(_request(tmp_path), use_ray=True)
 
 
