@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +33,9 @@ class Train:
 
     def run(self, console: Console) -> None:
         """Train to the last step."""
-        console.print(f"checkpoint: {train(self.configuration, console)}")
+        checkpoint = train(self.configuration, console)
+        if os.environ.get("RANK", "0") == "0":  # One of the processes that torchrun may have started.
+            console.print(f"checkpoint: {checkpoint}")
 
 
 def parse_train(arguments: list[str]) -> Train:

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from training.tiny import CONFIGURATION
+from training.tiny import CONFIGURATION, QUIET
 
 from neurok_model.cli import main
 from neurok_model.data.augmentation import AugmentationConfiguration
 from neurok_model.data.families import family_names
 from neurok_model.data.pairs import PairConfiguration
 from neurok_model.errors import ErrorCode, NeurokError
-from neurok_model.networks import NetworkConfiguration, NeurokNetworks
-from neurok_model.training import TrainingConfiguration
+from neurok_model.networks import NetworkConfiguration, NeurokNetworks, load_checkpoint
+from neurok_model.training import TrainingConfiguration, train
 from neurok_model.training.ablations import ABLATIONS, ablated
 from neurok_model.training.commands import parse_train
 from neurok_model.training.configuration_file import parse_configuration, read_configuration
@@ -189,3 +189,15 @@ def test_ablations_change_one_ingredient_and_no_compute(name):
     assert (changed.steps, changed.micro_batches, changed.pairs) == (SMALL.steps, SMALL.micro_batches, SMALL.pairs)
     sizes = [sum(one.numel() for one in NeurokNetworks(some.networks).parameters()) for some in (SMALL, changed)]
     assert sizes[1] == pytest.approx(sizes[0], rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["dual_quaternions", "blend_skinning"])
+def test_heads_of_ablations_can_be_trained(tmp_path, name):
+    """Protects the ablation table: other heads train too, and the checkpoint holds the one that was trained."""
+    path = train(replace(CONFIGURATION, steps=1, ablation=name, output=tmp_path), QUIET)
+    networks, description = load_checkpoint(path)
+    assert description["training"]["ablation"] == name
+    assert networks.configuration == ablated(replace(CONFIGURATION, ablation=name)).networks != CONFIGURATION.networks
+    # Read back, it is the run's own configuration again: the change is not applied twice.
+    again = read_configuration(path.with_suffix(".json"))
+    assert ablated(again).networks == networks.configuration

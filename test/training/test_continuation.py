@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -21,14 +22,15 @@ from neurok_model.training import TrainingInterrupted, TrainingStopped, train
 
 
 def interrupt_at(monkeypatch, step: int, number: signal.Signals) -> None:
-    """Send this process a signal while it computes a step."""
+    """Send this process and its data processes a signal while it computes a step, as Ctrl-C and batch systems do."""
     from neurok_model.training.stepping import Stepper
 
     advance = Stepper.advance
 
     def interrupted(self, at, batches):
         if at == step:
-            os.kill(os.getpid(), number)
+            for process in (os.getpid(), *(child.pid for child in multiprocessing.active_children())):
+                os.kill(process, number)
         return advance(self, at, batches)
 
     monkeypatch.setattr(Stepper, "advance", interrupted)
@@ -41,7 +43,7 @@ def test_a_run_that_is_asked_to_end_continues_with_the_same_bytes(tmp_path, monk
     """Protects long runs: the step under way is finished and saved, and the rest gives the very same weights."""
     configuration = replace(CONFIGURATION, optimiser=optimiser, micro_batches=2)
     whole = train(replace(configuration, output=tmp_path / "whole"), QUIET)
-    interrupted = replace(configuration, output=tmp_path / "interrupted")
+    interrupted = replace(configuration, workers=1, output=tmp_path / "interrupted")
     with monkeypatch.context() as patch:
         # Step 4 of 6, between the evaluations at 3 and 6: the exact step is kept, not the last checkpoint's.
         interrupt_at(patch, 3, number)

@@ -16,7 +16,7 @@ from training.tiny import CONFIGURATION, QUIET
 from neurok_model.errors import NeurokError
 from neurok_model.networks import load_checkpoint
 from neurok_model.training import train
-from neurok_model.training.batches import BatchFeed
+from neurok_model.training.batches import MOST_WORKERS, BatchFeed, worker_count
 from neurok_model.training.processes import Processes
 
 
@@ -80,6 +80,17 @@ def test_data_processes_change_nothing(workers):
     expected = [batch.points for batch in BatchFeed(replace(configuration, workers=0), Processes(configuration), 0)]
     for points, batch in zip(expected, BatchFeed(configuration, Processes(configuration), 0), strict=True):
         assert torch.equal(points, batch.points)
+
+
+def test_idle_cores_make_data(monkeypatch):
+    """Protects against data as the bottleneck: the cores beside training are shared among its processes."""
+    process = Processes(CONFIGURATION)
+    expected = {(2, 1): 1, (1, 1): 1, (16, 1): 15, (16, 4): 3, (128, 1): MOST_WORKERS}
+    for (cores, processes), workers in expected.items():
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        process.on_this_machine = processes
+        assert worker_count(replace(CONFIGURATION, workers="auto"), process) == workers
+    assert worker_count(replace(CONFIGURATION, workers=7), process) == 7
 
 
 def test_lower_precision_trains_about_the_same(tmp_path):
