@@ -183,7 +183,8 @@ def switch(draw: Draw, tree: KinematicTree) -> None:
         elif style == "toggle":
             part = tree.hinge(tree.base, place, LEFTWARD, (-2 * limit, 2 * limit))
             reach, radius = draw.uniform(0.02, 0.05), draw.uniform(0.004, 0.009)
-            part.add(cylinder(place, place + [reach, 0, 0], radius, 8, radius * draw.uniform(0.7, 1.6)))
+            root = place - [0.4 * plate, 0, 0]
+            part.add(cylinder(root, place + [reach, 0, 0], radius, 8, radius * draw.uniform(0.7, 1.6)))
             tree.base.add(cylinder(place - [0.001, 0, 0], place + [0.004, 0, 0], 2 * radius, 12))
         elif style == "button":
             reach = draw.uniform(0.008, 0.03)

@@ -185,7 +185,7 @@ def _spout(draw: Draw, stem: float, height: float, reach: float, pipe: float, ar
                 [0, 0, stem - 0.03],
                 [0.3 * reach, 0, stem],
                 [reach, 0, stem + drop * reach],
-                [1.05 * reach, 0, stem - 0.02],
+                [reach + 1.5 * pipe, 0, stem + drop * reach - 2.5 * pipe],
             ]
         )
     return [sweep(path, pipe, 10)]

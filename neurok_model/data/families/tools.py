@@ -257,7 +257,8 @@ def book(draw: Draw, tree: KinematicTree) -> None:
         # Every bundle carries its strip of the spine: a spine in one piece would be in the others' way.
         ends = [0.0 if index == 0 else low, high + (cover if index == bundles else 0.0)]
         middle = [anchor_x, 0, 0.5 * (ends[0] + ends[1])]
-        parent.add(box(middle, [cover, width, ends[1] - ends[0]]))
+        # No two of the same width: corners that coincide would look like one piece.
+        parent.add(box(middle, [cover, (1.0 - 0.01 * index) * width, ends[1] - ends[0]]))
         # Each bundle turns on the one below, so nothing passes through what lies on it.
         parent = tree.hinge(parent, [anchor_x, 0, high], -LEFTWARD, (0.0, opened / (bundles + 1)))
     parent.add(box([0, 0, levels[-1] + cover / 2], [depth, width, cover]))
