@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from neurok_model.assembly import ObjectParts
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.estimation import fit_configuration
 from neurok_model.geometry import PointCloud, TriangleMesh
 from neurok_model.mechanics import (
     Contact,
+    Damping,
     LagrangianSystem,
+    Obstacle,
+    Potential,
     Rollout,
     RolloutSettings,
     State,
     gather_actions,
+    region_with_base,
     rollout,
 )
 from neurok_model.physics import PhysicsParameters
 from neurok_model.reduction import PriorRegion
 from neurok_model.results import BatchPrediction, ObjectState, Prediction, SampledStates, StateEstimate
 from neurok_model.surface import ReducedSurface
+from neurok_model.surroundings import with_obstacles
+
+BASE_PRECISION = 1.0
+"""Prior of a free base's pose where it is estimated, per square metre and square radian."""
 
 
 class ObjectModel:
@@ -41,6 +52,7 @@ class ObjectModel:
         physics: the physical parameters that the system was built with.
         timings: milliseconds of ``encode`` and ``compile``.
         compile_error: error of the compiled map against the decoder, as a share of the motion.
+        parts: what the surface and the system were put together from; needed for other physical parameters.
     """
 
     def __init__(
@@ -52,6 +64,7 @@ class ObjectModel:
         physics: PhysicsParameters,
         timings: dict[str, float],
         compile_error: float,
+        parts: ObjectParts | None = None,
     ) -> None:
         self.object_id = object_id
         self.surface = surface
@@ -60,6 +73,39 @@ class ObjectModel:
         self.physics = physics
         self.timings = timings
         self.compile_error = compile_error
+        self.parts = parts
+
+    def with_physics(self, physics: PhysicsParameters) -> ObjectModel:
+        """The same object under other physical parameters, without encoding it again.
+
+        Raises:
+            NeurokError: INVALID_PARAMETER for an object that was not made from a scan.
+        """
+        if self.parts is None:
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "model", self.object_id, "an object encoded from a scan")
+        surface, system = self.parts.assembled(physics)
+        digest = hashlib.blake2b(f"{self.object_id} {astuple(physics)}".encode(), digest_size=8)
+        return ObjectModel(
+            digest.hexdigest(), surface, system, self.region, physics, self.timings, self.compile_error, self.parts
+        )
+
+    def with_terms(self, *, potentials: Sequence[Potential] = (), damping: Sequence[Damping] = ()) -> ObjectModel:
+        """The same object with more potentials and damping terms than the standard ones."""
+        system = replace(
+            self.system,
+            potentials=(*self.system.potentials, *potentials),
+            damping=(*self.system.damping, *damping),
+        )
+        return ObjectModel(
+            self.object_id,
+            self.surface,
+            system,
+            self.region,
+            self.physics,
+            self.timings,
+            self.compile_error,
+            self.parts,
+        )
 
     @property
     def rest_vertices(self) -> Float[np.ndarray, "n 3"]:
@@ -90,6 +136,7 @@ class ObjectModel:
         initial_state: ObjectState | None = None,
         settings: RolloutSettings | None = None,
         cancelled: Callable[[], bool] | None = None,
+        obstacles: Sequence[Obstacle] = (),
     ) -> Prediction:
         """Predict the motion that contacts cause.
 
@@ -100,12 +147,14 @@ class ObjectModel:
             initial_state: where to begin; rest when left out.
             settings: integrator and tolerances.
             cancelled: asked now and then; once true, the prediction ends early with outcome CANCELLED.
+            obstacles: what the object cannot pass through, in the frame of the scan.
 
         Raises:
-            NeurokError: INVALID_HORIZON, INVALID_PARAMETER or CONTACT_OFF_SURFACE.
+            NeurokError: INVALID_HORIZON, INVALID_PARAMETER, CONTACT_OFF_SURFACE, or INVALID_CONTACT for an obstacle
+                that the object is inside of.
         """
         result, fit_time, integrate_time = self._rollout(
-            [contacts], horizon, step, initial_state, settings, cancelled
+            [contacts], horizon, step, initial_state, settings, cancelled, obstacles
         )
         return Prediction(
             times=_numpy(result.times),
@@ -133,6 +182,7 @@ class ObjectModel:
         full_meshes: bool = False,
         settings: RolloutSettings | None = None,
         cancelled: Callable[[], bool] | None = None,
+        obstacles: Sequence[Obstacle] = (),
     ) -> BatchPrediction:
         """Predict the motions of K candidate actions from one state.
 
@@ -145,16 +195,18 @@ class ObjectModel:
             full_meshes: whether all vertices are wanted at the last frame.
             settings: integrator and tolerances.
             cancelled: asked now and then; once true, all candidates end early with outcome CANCELLED.
+            obstacles: what the object cannot pass through, in the frame of the scan.
 
         Raises:
-            NeurokError: INVALID_HORIZON, INVALID_PARAMETER or CONTACT_OFF_SURFACE.
+            NeurokError: INVALID_HORIZON, INVALID_PARAMETER, CONTACT_OFF_SURFACE, or INVALID_CONTACT for an obstacle
+                that the object is inside of.
         """
         if len(actions) == 0:
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "actions", "none", "at least one candidate")
         if tracked_vertices is not None:
             tracked_vertices = self.surface.checked_indices(tracked_vertices)
         result, fit_time, integrate_time = self._rollout(
-            actions, horizon, step, initial_state, settings, cancelled
+            actions, horizon, step, initial_state, settings, cancelled, obstacles
         )
         q = _numpy(result.q)
         begin = time.perf_counter()
@@ -187,7 +239,7 @@ class ObjectModel:
             NeurokError: when the observation is not a valid scan.
         """
         start = (initial_state or self.rest_state).q
-        q, residual = fit_configuration(self.surface, self.region, observation, start)
+        q, residual = fit_configuration(self.surface, self._region_of_all(), observation, start)
         state = ObjectState(q, np.zeros(self.dimension))
         return StateEstimate(state, residual, self.surface.vertices(q))
 
@@ -200,7 +252,14 @@ class ObjectModel:
         if count < 1:
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "count", count, "at least 1")
         q = _numpy(self.region.sample(count, torch.Generator().manual_seed(seed)))
+        q = np.concatenate((np.zeros((count, self.dimension - q.shape[1]), q.dtype), q), axis=1)
         return SampledStates(q, self.surface.vertices(q))
+
+    def _region_of_all(self) -> PriorRegion:
+        """The prior over all coordinates: a free base is anywhere within an arm's length."""
+        if self.dimension == self.region.dimension:
+            return self.region
+        return region_with_base(self.region, BASE_PRECISION)
 
     def _rollout(
         self,
@@ -210,16 +269,18 @@ class ObjectModel:
         initial_state: ObjectState | None,
         settings: RolloutSettings | None,
         cancelled: Callable[[], bool] | None,
+        obstacles: Sequence[Obstacle],
     ) -> tuple[Rollout, float, float]:
         """Run the mechanics; returns its result and the milliseconds of contact fit and integration."""
         begin = time.perf_counter()
         start = self._checked(initial_state or self.rest_state)
         embedding = self.system.embedding
         gathered = gather_actions(actions, self.surface.contact_modes(start.q), embedding.embedding_dimension)
+        system = with_obstacles(self.system, self.surface, self.region, obstacles, start.q)
         fit_time = _milliseconds_since(begin)
         begin = time.perf_counter()
         state = State(torch.as_tensor(start.q), torch.as_tensor(start.qdot))
-        result = rollout(self.system, state, gathered, horizon, step, settings=settings, cancelled=cancelled)
+        result = rollout(system, state, gathered, horizon, step, settings=settings, cancelled=cancelled)
         return result, fit_time, _milliseconds_since(begin)
 
     def _checked(self, state: ObjectState) -> ObjectState:

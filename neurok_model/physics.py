@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.mechanics import MechanicsConfiguration
+
+Support = Literal["anchored", "free", "pinned"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,10 @@ class PhysicsParameters(MechanicsConfiguration):
         mass: total mass of the scanned surface in kg, spread evenly over it.
         contact_tolerance: largest distance between a contact point and the surface, as a share of the object's
             longest side.
+        support: "anchored" where the object's base is fixed to the world, "free" where nothing holds it (its six
+            rigid coordinates then come before q), "pinned" where a region of its surface is held instead of the base.
+        pinned_centre: middle of the held region, in the scan's frame [m].
+        pinned_radius: how far the held region reaches from there [m].
 
     Raises:
         NeurokError: INVALID_PARAMETER for a value that makes no sense.
@@ -24,6 +31,9 @@ class PhysicsParameters(MechanicsConfiguration):
 
     mass: float = 1.0
     contact_tolerance: float = 0.05
+    support: Support = "anchored"
+    pinned_centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    pinned_radius: float = 0.05
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -31,3 +41,8 @@ class PhysicsParameters(MechanicsConfiguration):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0.0):
                 raise NeurokError(ErrorCode.INVALID_PARAMETER, name, value, "a finite number above 0")
+        if self.support not in get_args(Support):
+            allowed = "one of " + ", ".join(get_args(Support))
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "support", self.support, allowed)
+        if self.support == "pinned" and not (math.isfinite(self.pinned_radius) and self.pinned_radius > 0.0):
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "pinned_radius", self.pinned_radius, "a length above 0 m")

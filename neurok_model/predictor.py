@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import astuple
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neurok_model.assembly import ObjectParts
 from neurok_model.device import choose_device
 from neurok_model.geometry import PointCloud, TriangleMesh
-from neurok_model.mechanics import build_system
 from neurok_model.networks import BoundDecoder, KinematicPrior, NeurokNetworks, load_checkpoint
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
 from neurok_model.reduction import compile_object
 from neurok_model.scan import PreparedScan, prepare_scan
-from neurok_model.surface import ReducedSurface
 from neurok_model.weights import packaged_checkpoint
 
 Progress = Callable[[str], None]
@@ -98,17 +98,20 @@ class Predictor:
             torch.Generator().manual_seed(self.seed),
         )
         compiled = upright.turned(to_world)
-        surface = ReducedSurface(
+        parts = ObjectParts(
             prepared,
             compiled,
+            compiled.mass_moment,
             compiled.modes,
-            lambda: to_world @ upright.modes_at(self._vertex_decoder(prepared, bound)),
-            physics.contact_tolerance,
+            cache(lambda: to_world @ upright.modes_at(self._vertex_decoder(prepared, bound))),
+            compiled.region,
+            physics.mass,
         )
-        system = build_system(compiled, compiled.mass_moment, compiled.region, physics)
+        surface, system = parts.assembled(physics)
         timings = {"encode": 1e3 * (encoded - begin), "compile": 1e3 * (time.perf_counter() - encoded)}
         object_id = self._object_id(prepared, physics)
-        return ObjectModel(object_id, surface, system, compiled.region, physics, timings, compiled.relative_error)
+        error = compiled.relative_error
+        return ObjectModel(object_id, surface, system, compiled.region, physics, timings, error, parts)
 
     @torch.no_grad()
     def _encode(self, prepared: PreparedScan) -> tuple[BoundDecoder, KinematicPrior, Float[Tensor, " k"]]:

@@ -10,11 +10,12 @@ from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from neurok_model.contact_weights import affine_weights
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.mechanics import Embedding
 from neurok_model.scan import PreparedScan
 
-CONTACT_NEIGHBOURS = 4
+CONTACT_NEIGHBOURS = 12
 """Surface points that share a contact."""
 
 
@@ -105,9 +106,7 @@ class ReducedSurface:
             )
         return indices
 
-    def contact_modes(
-        self, q: Float[np.ndarray, " k"]
-    ) -> Callable[[Float[np.ndarray, "p 3"]], Float[Tensor, "p 3 r"]]:
+    def contact_modes(self, q: Float[np.ndarray, " k"]) -> Callable[[Float[np.ndarray, "p 3"]], Float[Tensor, "p 3 r"]]:
         """A function that gives Phi at contact points on the surface as it stands in state q.
 
         A contact is carried by the surface points around it, never by points of another connected part.
@@ -125,11 +124,10 @@ class ReducedSurface:
             distance, index = distance.reshape(len(points), -1), index.reshape(len(points), -1)
             self._check_reach(points, distance[:, 0])
             same = component[index] == component[index[:, :1]]
-            nearest = np.cumsum(same, axis=1) <= CONTACT_NEIGHBOURS
-            weight = np.where(same & nearest, 1.0 / (distance**2 + 1e-3 * distance.mean() ** 2 + 1e-12), 0.0)
-            weight /= weight.sum(axis=1, keepdims=True)
+            used = torch.as_tensor(same & (np.cumsum(same, axis=1) <= CONTACT_NEIGHBOURS))
+            weight = affine_weights(torch.as_tensor(standing[index]), used, torch.as_tensor(points))
             rows = self._point_modes[torch.as_tensor(index, device=self._point_modes.device)]
-            return torch.einsum("pn,pncr->pcr", torch.as_tensor(weight).to(rows), rows)
+            return torch.einsum("pn,pncr->pcr", weight.to(rows), rows)
 
         return modes
 

@@ -23,6 +23,8 @@ from neurok_model.mechanics.contact_fit import (
 from neurok_model.mechanics.contacts import Contact, ImposedVelocity, Impulse, Push, contact_points
 from neurok_model.mechanics.damping import Damping, MassProportional, StiffnessProportional, Viscous
 from neurok_model.mechanics.fast_path import prepare
+from neurok_model.mechanics.framed import FramedEmbedding, FreeBody, PinnedBody, point_functions
+from neurok_model.mechanics.framed_terms import framed_system, region_with_base
 from neurok_model.mechanics.friction import DryFriction
 from neurok_model.mechanics.integrators import (
     INTEGRATORS,
@@ -63,6 +65,8 @@ __all__ = [
     "Elastic",
     "Embedding",
     "EmbeddingPotential",
+    "FramedEmbedding",
+    "FreeBody",
     "FunctionEmbedding",
     "Grasps",
     "Gravity",
@@ -77,6 +81,7 @@ __all__ = [
     "Obstacle",
     "Outcome",
     "PhasePoint",
+    "PinnedBody",
     "PointLoads",
     "PointModes",
     "Potential",
@@ -101,9 +106,12 @@ __all__ = [
     "build_system",
     "contact_points",
     "contact_residual",
+    "framed_system",
     "gather_actions",
     "impose_velocity",
+    "point_functions",
     "prepare",
+    "region_with_base",
     "rollout",
     "step_count",
 ]

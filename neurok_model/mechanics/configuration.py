@@ -10,7 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neurok_model.errors import ErrorCode, NeurokError
-from neurok_model.mechanics.damping import Damping, MassProportional
+from neurok_model.mechanics.collisions.obstacles import rotation_matrix
+from neurok_model.mechanics.damping import Damping, MassProportional, StiffnessProportional
+from neurok_model.mechanics.framed import FramedEmbedding
+from neurok_model.mechanics.framed_terms import framed_system
+from neurok_model.mechanics.friction import DryFriction
 from neurok_model.mechanics.potentials import (
     Elastic,
     Gravity,
@@ -37,11 +41,16 @@ class MechanicsConfiguration:
 
     Attributes:
         gravity: acceleration in the world frame [m/s^2].
+        orientation: how the scan stands in the world: unit quaternion (w, x, y, z) that turns the scan's axes into
+            the world's.
         elastic_frequency: of the elastic restoring force towards the scanned pose [Hz]; 0 for none.
         prior_frequency: of the prior's negative log-density [Hz]; 0 for none.
         wall_frequency: of the barrier at the edge of the prior's region [Hz]; 0 for none.
         wall_width: depth of the barrier, in standard deviations of the prior.
         damping_rate: mass-proportional damping, at which free motion decays [1/s].
+        stiffness_damping: stiffness-proportional damping, as a share of the elastic force per speed [s].
+        friction_deceleration: dry friction of the object's own joints, as the rate at which the root-mean-square
+            speed over the whole mass falls [m/s^2]; 0 for none.
         static_equilibrium: whether the scanned pose stands still under gravity and the prior.
         latent_mass_ratio: latent mass relative to the mean diagonal entry of the mass matrix over the prior.
 
@@ -50,11 +59,14 @@ class MechanicsConfiguration:
     """
 
     gravity: tuple[float, float, float] = (0.0, 0.0, -9.81)
+    orientation: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
     elastic_frequency: float = 0.0
     prior_frequency: float = 0.1
     wall_frequency: float = 6.0
     wall_width: float = 0.5
     damping_rate: float = 0.5
+    stiffness_damping: float = 0.0
+    friction_deceleration: float = 0.0
     static_equilibrium: bool = True
     latent_mass_ratio: float = 5e-3
 
@@ -65,6 +77,8 @@ class MechanicsConfiguration:
             "wall_frequency",
             "wall_width",
             "damping_rate",
+            "stiffness_damping",
+            "friction_deceleration",
             "latent_mass_ratio",
         ):
             value = getattr(self, name)
@@ -72,6 +86,13 @@ class MechanicsConfiguration:
                 raise NeurokError(ErrorCode.INVALID_PARAMETER, name, value, "a finite number of at least 0")
         if not all(math.isfinite(value) for value in self.gravity):
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "gravity", self.gravity, "three finite numbers [m/s^2]")
+        if not abs(math.hypot(*self.orientation) - 1.0) < 1e-3:
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "orientation", self.orientation, "a unit quaternion")
+
+    def gravity_at_scan(self) -> Float[Tensor, "3"]:
+        """Gravity in the scan's own frame [m/s^2]."""
+        turn = rotation_matrix(torch.tensor(self.orientation, dtype=torch.float64))
+        return turn.mT @ torch.tensor(self.gravity, dtype=torch.float64)
 
 
 def build_system(
@@ -79,6 +100,10 @@ def build_system(
     mass_moment: Float[Tensor, "3 r"],
     region: PriorRegion,
     configuration: MechanicsConfiguration | None = None,
+    *,
+    mass: float = 1.0,
+    frame: FramedEmbedding | None = None,
+    dtype: torch.dtype | None = None,
 ) -> LagrangianSystem:
     """Put the standard terms together for one object.
 
@@ -87,36 +112,63 @@ def build_system(
         mass_moment: sum_i m_i Phi_i, which turns an acceleration field into a force on y.
         region: the prior over q.
         configuration: which terms, and how strong.
+        mass: of the whole object [kg], by which dry friction is measured.
+        frame: the free or pinned body that carries ``embedding``; None for an object whose base is fixed.
+        dtype: of the mechanics; double on a CPU when left out, where it costs next to nothing and keeps the energy
+            balance clean, and the embedding's own elsewhere.
+
+    Raises:
+        NeurokError: INVALID_PARAMETER for dry friction of an object whose base is not fixed.
     """
     settings = configuration or MechanicsConfiguration()
-    if isinstance(embedding, SmoothMap) and embedding.device.type == "cpu":
-        # On a CPU double precision costs next to nothing here, and keeps the energy balance clean.
-        embedding = embedding.to(torch.float64)
-    rest = torch.zeros(embedding.dimension, dtype=embedding.dtype, device=embedding.device)
-    region = region.to(rest)
+    if isinstance(embedding, SmoothMap):
+        embedding = embedding.to(dtype or (torch.float64 if embedding.device.type == "cpu" else embedding.dtype))
+    region = region.to(torch.zeros(1, dtype=embedding.dtype, device=embedding.device))
     mean_inertia = _mean_inertia(embedding, region)
+    potentials = _potentials(embedding, mass_moment, region, settings, mean_inertia)
+    damping: list[Damping] = []
+    if settings.damping_rate > 0.0:
+        damping.append(MassProportional(settings.damping_rate))
+    if settings.stiffness_damping > 0.0 and settings.elastic_frequency > 0.0:
+        damping.append(StiffnessProportional(settings.stiffness_damping, _angular(settings.elastic_frequency)))
+    friction = None
+    if settings.friction_deceleration > 0.0:
+        friction = DryFriction.of_deceleration(settings.friction_deceleration, mass)
+    system = LagrangianSystem(
+        embedding=embedding,
+        potentials=tuple(potentials),
+        damping=tuple(damping),
+        latent_mass=settings.latent_mass_ratio * mean_inertia,
+        region=region,
+        friction=friction,
+    )
+    return system if frame is None else framed_system(system, frame)
 
-    gravity = torch.tensor(settings.gravity, dtype=embedding.dtype, device=embedding.device)
+
+def _potentials(
+    embedding: Embedding,
+    mass_moment: Float[Tensor, "3 r"],
+    region: PriorRegion,
+    settings: MechanicsConfiguration,
+    mean_inertia: float,
+) -> list[Potential]:
+    """The standard potentials of an object whose base is fixed."""
+    rest = torch.zeros(embedding.embedding_dimension, dtype=embedding.dtype, device=embedding.device)
+    gravity = settings.gravity_at_scan().to(rest)
     potentials: list[Potential] = [Gravity.from_acceleration(gravity, mass_moment.to(gravity))]
     if settings.prior_frequency > 0.0:
-        potentials.append(PriorDensity(mean_inertia * _angular(settings.prior_frequency) ** 2, region))
+        energy = mean_inertia * _angular(settings.prior_frequency) ** 2
+        mean = region.mean if region.prior_mean is None else region.prior_mean
+        precision = region.precision if region.prior_precision is None else region.prior_precision
+        potentials.append(PriorDensity(energy, PriorRegion(mean, precision, region.radius)))
     if settings.static_equilibrium:
         potentials.append(StaticEquilibrium.balancing(embedding, potentials))
     if settings.elastic_frequency > 0.0:
-        potentials.append(Elastic(_angular(settings.elastic_frequency), rest.new_zeros(embedding.embedding_dimension)))
+        potentials.append(Elastic(_angular(settings.elastic_frequency), rest))
     if settings.wall_frequency > 0.0 and settings.wall_width > 0.0:
         energy = 0.5 * mean_inertia * (_angular(settings.wall_frequency) * settings.wall_width) ** 2
         potentials.append(Walls(energy, settings.wall_width, region))
-    damping: tuple[Damping, ...] = ()
-    if settings.damping_rate > 0.0:
-        damping = (MassProportional(settings.damping_rate),)
-    return LagrangianSystem(
-        embedding=embedding,
-        potentials=tuple(potentials),
-        damping=damping,
-        latent_mass=settings.latent_mass_ratio * mean_inertia,
-        region=region,
-    )
+    return potentials
 
 
 def _mean_inertia(embedding: Embedding, region: PriorRegion) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -57,17 +57,20 @@ class Gravity(EmbeddingPotential):
 
     Attributes:
         weight: [r], Phi^T M g: the force of gravity in embedding coordinates.
+        acceleration: [3], g in the scan's frame [m/s^2].
     """
 
     name: ClassVar[str] = "gravity"
     weight: Float[Tensor, " r"]
+    acceleration: Float[Tensor, "3"] = field(default_factory=lambda: torch.zeros(3))
 
     @classmethod
     def from_acceleration(cls, acceleration: Float[Tensor, "3"], mass_moment: Float[Tensor, "3 r"]) -> Gravity:
         """Gravity of ``acceleration`` [m/s^2, world frame] on a body with first moment sum_i m_i Phi_i [3,
         r].
         """
-        return cls(acceleration.to(mass_moment) @ mass_moment)
+        acceleration = acceleration.to(mass_moment)
+        return cls(acceleration @ mass_moment, acceleration)
 
     def value(self, y: Float[Tensor, "*batch r"]) -> Float[Tensor, "*batch"]:
         """Return -weight . y."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from neurok_model.mechanics.actions import Actions, Grasps
 from neurok_model.mechanics.collisions.stepping import step_with_contacts
 from neurok_model.mechanics.contact_fit import VelocityChange, apply_impulse, impose_velocity
+from neurok_model.mechanics.framed import FreeBody
 from neurok_model.mechanics.integrators.base import Integrator
 from neurok_model.mechanics.outcome import Outcome
 from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State, apply, solve
@@ -104,6 +105,8 @@ def _advance(
     progress.work = torch.where(progress.moving, progress.work + result.work, progress.work)
     progress.dissipated = torch.where(progress.moving, progress.dissipated + result.dissipated, progress.dissipated)
     _rub(system, progress, None, duration, ahead=False)
+    if isinstance(system.embedding, FreeBody):
+        progress.point = system.embedding.in_near_chart(progress.point)
     _hold(system, progress, actions.grasps, None, end, 0.0)
 
 

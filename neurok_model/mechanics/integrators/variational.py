@@ -13,6 +13,9 @@ from neurok_model.mechanics.durations import Duration, row
 from neurok_model.mechanics.integrators.base import Integrator, Step, damp
 from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, apply, solve
 
+CLOSE_ENOUGH = 1e-24
+"""Squared relative residual of the momentum equation below which further iterations change nothing."""
+
 
 @dataclass(frozen=True)
 class Variational(Integrator):
@@ -31,7 +34,7 @@ class Variational(Integrator):
     its losses exactly known.
 
     Attributes:
-        iterations: quasi-Newton iterations; a fixed number, so that candidates stay independent.
+        iterations: most quasi-Newton iterations.
         tolerance: largest accepted residual of the momentum equation, relative to the momentum.
     """
 
@@ -51,16 +54,21 @@ class Variational(Integrator):
         wanted = row(duration) * momentum
         change = apply(inverse, wanted)
         scale = (wanted * change).sum(-1)
-        for _ in range(self.iterations):
-            change = change + apply(inverse, wanted - self._moved(system, point, change))
-
-        y, jacobian = system.embedding.value_and_jacobian(point.q + change)
-        moved = system.embedding.difference(point.q, change)
-        residual = wanted - apply(point.jacobian.mT, moved) - system.latent * change
-        error = (residual * apply(inverse, residual)).sum(-1)
-        rounding = (100.0 * torch.finfo(y.dtype).eps) ** 2 * mass_matrix.diagonal(dim1=-2, dim2=-1).sum(-1)
+        enough = max(CLOSE_ENOUGH, (4.0 * torch.finfo(scale.dtype).eps) ** 2)
+        for iteration in range(self.iterations + 1):
+            moved = system.embedding.difference(point.q, change)
+            residual = wanted - apply(point.jacobian.mT, moved) - system.latent * change
+            correction = apply(inverse, residual)
+            error = (residual * correction).sum(-1)
+            # A solved candidate is left alone, so that none depends on how long the others take.
+            open_ = ~(error <= enough * scale)
+            if iteration == self.iterations or not bool(open_.any()):
+                break
+            change = torch.where(open_[:, None], change + correction, change)
+        rounding = (100.0 * torch.finfo(scale.dtype).eps) ** 2 * mass_matrix.diagonal(dim1=-2, dim2=-1).sum(-1)
         converged = error <= self.tolerance**2 * scale + rounding
 
+        y, jacobian = system.embedding.value_and_jacobian(point.q + change)
         arrived = PhasePoint(point.q + change, qdot, y, jacobian)
         momentum = (apply(jacobian.mT, moved) + system.latent * change) / row(duration)
         momentum = momentum + self._kick(system, arrived, force, duration)
@@ -78,9 +86,3 @@ class Variational(Integrator):
         if force is not None:
             total = total + system.generalized(point, force)
         return 0.5 * row(duration) * total
-
-    @staticmethod
-    def _moved(system: LagrangianSystem, point: PhasePoint, change: Float[Tensor, "K k"]) -> Float[Tensor, "K k"]:
-        """J0^T (y(q0 + change) - y0) + epsilon change."""
-        moved = system.embedding.difference(point.q, change)
-        return apply(point.jacobian.mT, moved) + system.latent * change

@@ -1,0 +1,135 @@
+"""From what a scan gave (modes, map, prior) and physical parameters to a surface that moves and its mechanics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neurok_model.errors import ErrorCode, NeurokError
+from neurok_model.framed_surface import FramedSurface
+from neurok_model.mechanics import (
+    Embedding,
+    FramedEmbedding,
+    FreeBody,
+    LagrangianSystem,
+    PinnedBody,
+    build_system,
+    point_functions,
+)
+from neurok_model.physics import PhysicsParameters
+from neurok_model.reduction import PriorRegion, SmoothMap
+from neurok_model.scan import PreparedScan
+from neurok_model.surface import ReducedSurface
+
+
+@dataclass(frozen=True)
+class ObjectParts:
+    """Everything about an object that does not depend on its physical parameters, except for its mass.
+
+    Attributes:
+        scan: the prepared scan.
+        embedding: y(q) for an object of that mass with a fixed base.
+        mass_moment: [3, r], sum_i m_i Phi_i.
+        point_modes: [N, 3, r], Phi at the surface points.
+        vertex_modes: gives Phi at the vertices, [n, 3, r].
+        region: the prior over q.
+        mass: kg.
+    """
+
+    scan: PreparedScan
+    embedding: Embedding
+    mass_moment: Float[Tensor, "3 r"]
+    point_modes: Float[Tensor, "N 3 r"]
+    vertex_modes: Callable[[], Tensor]
+    region: PriorRegion
+    mass: float
+
+    def of_mass(self, mass: float) -> ObjectParts:
+        """The same object of another mass: y, in sqrt(kg) m, grows with the root of it, and Phi shrinks."""
+        root = (mass / self.mass) ** 0.5
+        if root == 1.0:
+            return self
+        vertex_modes = self.vertex_modes
+        return replace(
+            self,
+            embedding=scaled_embedding(self.embedding, root),
+            mass_moment=self.mass_moment * root,
+            point_modes=self.point_modes / root,
+            vertex_modes=cache(lambda: vertex_modes() / root),
+            mass=mass,
+        )
+
+    def assembled(
+        self, physics: PhysicsParameters, dtype: torch.dtype | None = None
+    ) -> tuple[ReducedSurface, LagrangianSystem]:
+        """The surface and the mechanics of the object under these physical parameters.
+
+        Args:
+            physics: mass, terms and support.
+            dtype: of the mechanics; see ``build_system``.
+
+        Raises:
+            NeurokError: INVALID_PARAMETER for a pinned region without an area.
+        """
+        parts = self.of_mass(physics.mass)
+        surface = ReducedSurface(
+            parts.scan, parts.embedding, parts.point_modes, parts.vertex_modes, physics.contact_tolerance
+        )
+        inner = parts.embedding
+        if isinstance(inner, SmoothMap) and inner.device.type == "cpu":
+            inner = inner.to(dtype or torch.float64)
+        frame = None if physics.support == "anchored" else parts.framed(inner, physics)
+        moment = parts.mass_moment
+        system = build_system(inner, moment, parts.region, physics, mass=physics.mass, frame=frame, dtype=dtype)
+        return (surface if frame is None else FramedSurface(surface, frame)), system
+
+    def framed(self, inner: Embedding, physics: PhysicsParameters) -> FramedEmbedding:
+        """The body whose base is free or moves around a pinned region."""
+        samples = self.scan.samples
+        points = torch.as_tensor(samples.points, dtype=torch.float64)
+        masses = torch.as_tensor(samples.area_share, dtype=torch.float64) * self.mass
+        modes = self.point_modes.double().cpu()
+        centre = (masses[:, None] * points).sum(0) / masses.sum()
+        functions = point_functions(points, modes, centre)
+        gram = (functions * masses[:, None]).mT @ functions
+        if physics.support == "free":
+            return FreeBody(inner, gram, centre)
+        held = np.linalg.norm(samples.points - np.asarray(physics.pinned_centre), axis=1) <= physics.pinned_radius
+        if held.sum() < 3:
+            value = f"{int(held.sum())} surface points within {physics.pinned_radius} m of {physics.pinned_centre}"
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "pinned_centre", value, "a region with at least 3")
+        chosen = torch.as_tensor(np.flatnonzero(held))
+        return PinnedBody(inner, gram, centre, points[chosen], modes[chosen])
+
+
+class _Scaled(Embedding):
+    """Another embedding times a constant."""
+
+    def __init__(self, inner: Embedding, factor: float) -> None:
+        self.inner, self.factor = inner, factor
+        self.dimension, self.embedding_dimension = inner.dimension, inner.embedding_dimension
+        self.dtype, self.device = inner.dtype, inner.device
+
+    def value(self, q: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch r"]:
+        return self.factor * self.inner.value(q)
+
+    def jacobian(self, q: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch r k"]:
+        return self.factor * self.inner.jacobian(q)
+
+    def second_directional(
+        self, q: Float[Tensor, "*batch k"], velocity: Float[Tensor, "*batch k"]
+    ) -> Float[Tensor, "*batch r"]:
+        return self.factor * self.inner.second_directional(q, velocity)
+
+
+def scaled_embedding(embedding: Embedding, factor: float) -> Embedding:
+    """``factor`` times y(q); a smooth map stays one."""
+    if isinstance(embedding, SmoothMap):
+        return SmoothMap(embedding.inner, embedding.bias, factor * embedding.outer, factor * embedding.linear)
+    return _Scaled(embedding, factor)
