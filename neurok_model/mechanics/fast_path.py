@@ -46,20 +46,29 @@ CANDIDATES_PER_THREAD = 16
 
 def supports(system: LagrangianSystem, state: State, actions: Actions, integrator: Integrator) -> bool:
     """Whether ``integrate`` can take this rollout."""
-    return (
-        isinstance(system.embedding, SmoothMap)
-        and system.embedding.device.type == "cpu"
-        and system.embedding.dtype == torch.float64
-        and type(integrator) is Variational
-        and system.friction is None
-        and not system.constraints
-        and isinstance(system.latent_mass, float)
-        and all(type(term) in SUPPORTED_POTENTIALS for term in system.potentials)
-        and all(type(term) in SUPPORTED_DAMPING for term in system.damping)
-        and _only_initial(actions)
-        and not _wants_gradient(state, actions)
-        and available()
-    )
+    return refusal(system, state, actions, integrator) is None
+
+
+def refusal(system: LagrangianSystem, state: State, actions: Actions, integrator: Integrator) -> str | None:
+    """What ``integrate`` cannot do of this rollout, or None where it can take it."""
+    embedding = system.embedding
+    reasons = {
+        "gradients": _wants_gradient(state, actions),
+        "embeddings other than a smooth map in double precision on a CPU": not isinstance(embedding, SmoothMap)
+        or embedding.device.type != "cpu"
+        or embedding.dtype != torch.float64,
+        "integrators other than the variational one": type(integrator) is not Variational,
+        "terms other than the package's own": any(type(term) not in SUPPORTED_POTENTIALS for term in system.potentials)
+        or any(type(term) not in SUPPORTED_DAMPING for term in system.damping),
+        "dry friction": system.friction is not None,
+        "obstacles and stops": bool(system.constraints),
+        "a latent mass for each coordinate": not isinstance(system.latent_mass, float),
+        "grasps that last or begin later": not _only_initial(actions),
+    }
+    for reason, applies in reasons.items():
+        if applies:
+            return reason
+    return None if available() else "anything without numba"
 
 
 @cache

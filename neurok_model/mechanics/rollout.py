@@ -20,15 +20,13 @@ from neurok_model.mechanics.outcome import Outcome
 from neurok_model.mechanics.system import LagrangianSystem, State
 from neurok_model.mechanics.trajectory import Rollout, Trajectories
 
-RESOLUTION = 0.15
-"""Largest product of an integration step and the system's fastest rate: the energy of the fastest vibration
-about rest then oscillates by half a per cent (a quarter of the square).
-"""
+COARSEST = 0.15
+"""Largest product of an integration step and the system's fastest rate, however loose the tolerance."""
 
 REFINEMENTS = (2, 4, 16)
 """Factors by which the steps of a candidate that went wrong may be shortened."""
 
-Backend = Literal["auto", "reference"]
+Backend = Literal["auto", "reference", "compiled"]
 
 
 @dataclass(frozen=True)
@@ -38,18 +36,23 @@ class RolloutSettings:
     Attributes:
         integrator: the method.
         maximum_step: longest integration step [s]; recorded steps are divided to stay below it.
-        drift_tolerance: a candidate whose energy balance is off by more than this share is integrated again
-            with shorter steps.
+        drift_tolerance: share by which a candidate's energy balance may be off. It decides how long steps are at
+            first, and a candidate that is off by more is integrated again with shorter ones.
         maximum_refinements: how often.
         maximum_substeps: integration steps per recorded step that are never exceeded, however stiff the
             system.
+        unstable_drift: a candidate whose energy balance is off by more than this share even then counts as diverged
+            from where it is.
+        backend: "auto" takes the machine code where it can, "reference" never does, and "compiled" refuses what it
+            cannot do (gradients, obstacles, other integrators).
     """
 
     integrator: Integrator = field(default_factory=Variational)
     maximum_step: float = 1.0 / 120.0
-    drift_tolerance: float = 0.02
+    drift_tolerance: float = 1e-3
     maximum_refinements: int = 2
     maximum_substeps: int = 128
+    unstable_drift: float = 0.5
     backend: Backend = "auto"
 
 
@@ -80,8 +83,7 @@ def rollout(
 
     Raises:
         NeurokError: INVALID_HORIZON for a horizon or step that is not positive and finite; INVALID_PARAMETER
-        for a
-            state that is not finite or of another shape.
+            for a state that is not finite or of another shape, and for what the compiled backend cannot do.
     """
     settings = settings or RolloutSettings()
     steps = step_count(horizon, step)
@@ -90,8 +92,7 @@ def rollout(
     substeps = initial_substeps(system, step, settings)
     residual = contact_residual(system, system.at(start), actions)
 
-    fast = settings.backend == "auto" and fast_path.supports(system, start, actions, settings.integrator)
-    integrate = fast_path.integrate if fast else reference.integrate
+    integrate = _backend(system, start, actions, settings)
 
     def run(index: Int[Tensor, " n"] | None, parts: int) -> Trajectories:
         return integrate(
@@ -115,13 +116,33 @@ def rollout(
             index = torch.nonzero((wanted == parts) & (wanted > used))[:, 0]
             trajectories = trajectories.replaced_by(run(index, parts), index)
         used = torch.maximum(used, wanted)
+    trajectories = trajectories.stopped_where_unstable(settings.unstable_drift)
     times = torch.arange(steps + 1, dtype=start.q.dtype, device=start.q.device) * step
     return Rollout(times, trajectories, residual, used)
 
 
+def _backend(
+    system: LagrangianSystem, start: State, actions: Actions, settings: RolloutSettings
+) -> Callable[..., Trajectories]:
+    """The function that integrates: machine code where it can do what is asked for."""
+    if settings.backend == "reference":
+        return reference.integrate
+    refusal = fast_path.refusal(system, start, actions, settings.integrator)
+    if refusal is None:
+        return fast_path.integrate
+    if settings.backend == "compiled":
+        allowed = f'"auto" or "reference", because the machine code does not do {refusal}'
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "settings.backend", settings.backend, allowed)
+    return reference.integrate
+
+
 def initial_substeps(system: LagrangianSystem, step: float, settings: RolloutSettings) -> int:
-    """Integration steps per recorded step that the system's stiffness and damping about rest ask for."""
-    shortest = min(settings.maximum_step, RESOLUTION / max(system.highest_rate, 1e-9))
+    """Integration steps per recorded step that the system's stiffness and damping about rest ask for.
+
+    The energy of a vibration oscillates by a quarter of the square of rate times step.
+    """
+    resolution = min(COARSEST, 2.0 * math.sqrt(settings.drift_tolerance))
+    shortest = min(settings.maximum_step, resolution / max(system.highest_rate, 1e-9))
     return min(max(1, math.ceil(step / shortest - 1e-9)), settings.maximum_substeps)
 
 

@@ -46,17 +46,36 @@ class Trajectories:
         max_t |E(t) - E(0) - work + dissipated| / scale, where scale is the largest kinetic energy, change of
         potential energy or work, and at least what rounding makes of the total.
         """
+        error, exchanged = self._balance()
+        return error.amax(1) / exchanged[:, -1]
+
+    def _balance(self) -> tuple[Float[Tensor, "K times"], Float[Tensor, "K times"]]:
+        """Error of the energy balance at every time, and the energy that had been exchanged by then [J]."""
         total = self.kinetic_energy + self.potential_energy
         error = (total - total[:, :1]) - (self.work - self.work[:, :1]) + self.dissipated
-        exchanged = torch.stack(
-            (
-                self.kinetic_energy.abs().amax(1),
-                (self.potential_energy - self.potential_energy[:, :1]).abs().amax(1),
-                self.work.abs().amax(1),
-            )
-        ).amax(0)
-        rounding = 1e3 * torch.finfo(total.dtype).eps * total.abs().amax(1) + SMALLEST_ENERGY
-        return error.abs().amax(1) / torch.maximum(exchanged, rounding)
+        parts = (self.kinetic_energy, self.potential_energy - self.potential_energy[:, :1], self.work)
+        exchanged = torch.stack([part.abs() for part in parts]).amax(0)
+        rounding = 1e3 * torch.finfo(total.dtype).eps * total.abs() + SMALLEST_ENERGY
+        return error.abs(), torch.maximum(exchanged, rounding).cummax(1).values
+
+    def stopped_where_unstable(self, limit: float) -> Trajectories:
+        """These trajectories, with candidates whose energy balance is off by more than ``limit`` stopped there.
+
+        They stay at their last state before, with the outcome DIVERGED: a step too long for the motion has put energy
+        in from nowhere, and what came after is not a prediction.
+        """
+        error, exchanged = self._balance()
+        unstable = error.amax(1) > limit * exchanged[:, -1]
+        if not bool(unstable.any()):
+            return self
+        wrong = unstable[:, None] & (error > limit * exchanged)
+        times = torch.arange(wrong.shape[1], device=wrong.device)
+        first = torch.where(wrong.any(1), wrong.to(torch.int64).argmax(1), wrong.shape[1])
+        kept = torch.minimum(times, (first[:, None] - 1).clamp_min(0))
+        row = torch.arange(len(kept), device=kept.device)[:, None]
+        series = {item.name: getattr(self, item.name)[row, kept] for item in fields(self) if item.name != "outcome"}
+        outcome = torch.where(wrong.any(1), int(Outcome.DIVERGED), self.outcome)
+        return type(self)(**series, outcome=outcome)
 
     def replaced_by(self, other: Trajectories, index: Int[Tensor, " n"]) -> Trajectories:
         """These trajectories with the candidates ``index`` taken from ``other``, in its order."""

@@ -25,6 +25,7 @@ from neurok_model.mechanics import (
     Outcome,
     RolloutSettings,
     RungeKutta4,
+    State,
     Variational,
     build_system,
     gather_actions,
@@ -189,6 +190,26 @@ def test_stiff_systems_get_shorter_steps() -> None:
     assert result.substeps.item() >= 18
     assert result.energy_drift.item() < 0.15
     assert result.q.abs().max() < 0.12
+
+
+def test_an_unstable_step_is_an_outcome() -> None:
+    """Protects against silent nonsense: a step too long for the stiffness ends where it went wrong, as DIVERGED."""
+    stiff = LagrangianSystem(drawer(), (Elastic(2 * torch.pi * 40.0, torch.zeros(3).double()),))
+    settings = RolloutSettings(maximum_substeps=1, maximum_step=1.0, maximum_refinements=0)
+    result = rollout(stiff, state([[0.1], [0.0]]), still(2), 1.0, 0.02, settings=settings)
+    assert result.outcomes == [Outcome.DIVERGED, Outcome.OK]
+    assert result.q.abs().max() < 1.0
+    assert (result.q[0, -1] == result.q[0, -2]).all()
+
+
+def test_the_compiled_backend_says_what_it_cannot_do() -> None:
+    """Protects those who insist on speed: a clear error instead of a silent fall back."""
+    settings = RolloutSettings(backend="compiled")
+    with pytest.raises(NeurokError, match="smooth map"):
+        rollout(LagrangianSystem(drawer()), state([0.0]), still(), 0.1, STEP, settings=settings)
+    wanted = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(NeurokError, match="gradients"):
+        rollout(LagrangianSystem(drawer()), State(wanted, wanted), still(), 0.1, STEP, settings=settings)
 
 
 def test_candidates_that_drift_are_integrated_again() -> None:
