@@ -20,8 +20,6 @@ class ScheduleConfiguration:
 
     Args:
         warm_up_steps: steps of linear learning-rate growth.
-        absolute_from: share of the run after which absolute error joins the squared one; an absolute error from
-            the start would prefer no motion at all.
         free_until: end of the free phase.
         squeezed_from: end of the ramp to the squeeze.
         squeezed_until: end of the squeeze.
@@ -35,16 +33,15 @@ class ScheduleConfiguration:
     """
 
     warm_up_steps: int = 100
-    absolute_from: float = 0.25
-    free_until: float = 0.3
-    squeezed_from: float = 0.4
-    squeezed_until: float = 0.5
-    relaxed_from: float = 0.55
-    nested_from: float = 0.55
-    free_divergence: float = 1e-5
-    squeeze_divergence: float = 2e-3
+    free_until: float = 0.2
+    squeezed_from: float = 0.35
+    squeezed_until: float = 0.6
+    relaxed_from: float = 0.65
+    nested_from: float = 0.3
+    free_divergence: float = 1e-4
+    squeeze_divergence: float = 1.5e-3
     final_divergence: float = 7e-4
-    nested_share: float = 0.3
+    nested_share: float = 0.5
     final_learning_rate: float = 0.02
 
     def learning_rate_factor(self, step: int, steps: int) -> float:
@@ -58,7 +55,6 @@ class ScheduleConfiguration:
         progress = step / steps
         return ObjectiveWeights(
             divergence=self._divergence(progress),
-            absolute=1.0 if progress >= self.absolute_from else 0.0,
             nested_dropout=self.nested_share if progress >= self.nested_from else 0.0,
         )
 

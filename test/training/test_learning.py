@@ -34,7 +34,7 @@ def test_a_tiny_network_learns_one_laptop_by_heart():
         learning_rate=3e-3,
         muon_learning_rate=2e-2,
         pairs=replace(CONFIGURATION.pairs, families=("laptop",), objects=1, targets=8),
-        schedule=ScheduleConfiguration(warm_up_steps=10, free_until=1.0, absolute_from=1.0, nested_from=1.0),
+        schedule=ScheduleConfiguration(warm_up_steps=10, free_until=1.0, nested_from=1.0),
     )
     torch.manual_seed(0)
     stepper = Stepper(configuration, Processes(configuration), NeurokNetworks(NETWORKS))

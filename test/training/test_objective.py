@@ -26,7 +26,6 @@ def test_divergence_against_torch_distributions():
 def test_schedule_frees_squeezes_and_relaxes():
     """Protects the recipe: no pressure first, most in the squeeze, the final weight and nested dropout at the end."""
     schedule = ScheduleConfiguration(
-        absolute_from=0.25,
         free_until=0.3,
         squeezed_from=0.4,
         squeezed_until=0.6,
@@ -41,7 +40,6 @@ def test_schedule_frees_squeezes_and_relaxes():
     # Between phases the weight is interpolated geometrically: half-way lies the geometric mean.
     expected = [1e-5, 1e-5, 2e-4, 4e-3, 2e-3, 1e-3]
     assert [w.divergence for w in weights] == pytest.approx(expected)
-    assert [w.absolute for w in weights] == [0.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     assert [w.nested_dropout for w in weights] == [0.0, 0.0, 0.0, 0.0, 0.0, 0.5]
 
 
