@@ -1,0 +1,44 @@
+"""Rigid registration: one rotation and translation of the whole object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+from neurok_model.evaluation.evidence import Evidence
+
+ITERATIONS = 50
+
+Motion = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, "n 3"]]
+
+
+def rigid_alignment(
+    points: Float[np.ndarray, "n 3"], wanted: Float[np.ndarray, "n 3"], weight: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, " 3"]]:
+    """Rotation R and translation t that minimise sum_i weight_i |R x_i + t - y_i|² (Kabsch, 1976)."""
+    share = weight / weight.sum()
+    from_centre, to_centre = share @ points, share @ wanted
+    rotation, _ = Rotation.align_vectors(wanted - to_centre, points - from_centre, weights=share)
+    matrix = rotation.as_matrix()
+    return matrix, to_centre - matrix @ from_centre
+
+
+def fit_rigid(evidence: Evidence) -> Motion:
+    """Align the object with the evidence, by iterated closest points when correspondences are not known.
+
+    Returns:
+        The motion, for any points of the object in the scanned pose, metres.
+    """
+    matcher = evidence.matcher()
+    rotation, translation = np.eye(3), np.zeros(3)
+    matches = matcher(evidence.points)
+    for _ in range(1 if evidence.targets is not None else ITERATIONS):
+        used = matches.weight > 0.0
+        rotation, translation = rigid_alignment(evidence.points[used], matches.wanted[used], matches.weight[used])
+        before, matches = matches, matcher(evidence.points @ rotation.T + translation)
+        if np.abs(matches.wanted - before.wanted).max() == 0.0:
+            break
+    return lambda points: points @ rotation.T + translation
