@@ -10,8 +10,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from neurok_model.data.families import build_object
+from neurok_model.data.families import build_object, family_names
 from neurok_model.data.splits import SPLIT_NAMES
+from neurok_model.evaluation.trained_families import trained_families
 from neurok_model.geometry import TriangleMesh
 from neurok_model.networks import load_checkpoint
 from neurok_model.predictor import Predictor
@@ -49,7 +50,8 @@ def evaluate_compactness(configuration: CompactnessEvaluation, console: Console)
     path = configuration.checkpoint or packaged_checkpoint()
     _, description = load_checkpoint(path)
     predictor = Predictor.load(path, device=configuration.device, seed=configuration.seed)
-    families_trained = sorted(set(description["training"]["pairs"]["families"]))
+    # Of simulated families nobody knows how many degrees of freedom matter.
+    families_trained = sorted(trained_families(description) & set(family_names())) or family_names()
     rows: dict[str, list[dict[str, float]]] = {}
     for family in track(families_trained, "encoding", console=console):
         generator = np.random.default_rng((configuration.seed, SPLIT_NAMES.index("test")))

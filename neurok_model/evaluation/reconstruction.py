@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,16 @@ def evaluate_reconstruction(configuration: ReconstructionEvaluation, console: Co
 
     Returns:
         ``overall`` and ``families``, each holding ``error`` and ``no_motion`` (mean distance, longest side of
-        the scan = 1); ``overall.explained``, the share of the squared motion that is reconstructed; ``settings``.
+        the scan = 1); ``overall.explained``, the share of the squared motion that is reconstructed; ``settings``,
+        among them the folder of stored ``motions`` that training drew from too, empty when it is not there.
     """
     path = configuration.checkpoint or packaged_checkpoint()
     device = choose_device(configuration.device)
     networks, description = load_checkpoint(path, device)
     pairs = PairConfiguration(**_tuples(description["training"].get("pairs", {}))).evenly()
+    if pairs.motions and not Path(pairs.motions).is_dir():
+        # Stored motions need not travel with the weights.
+        pairs = replace(pairs, motions="")
     augmentation = AugmentationConfiguration() if configuration.augment else NO_AUGMENTATION
     batches = PairBatches(pairs, augmentation, "test", configuration.seed, configuration.batches)
     with console.status(f"reconstructing {configuration.batches} batches"), torch.inference_mode():
@@ -64,6 +68,7 @@ def evaluate_reconstruction(configuration: ReconstructionEvaluation, console: Co
             "batches": configuration.batches,
             "seed": configuration.seed,
             "augment": configuration.augment,
+            "motions": pairs.motions,
         },
     }
 
