@@ -114,7 +114,8 @@ def draped_cloth(draw: Draw) -> SimulatedScene:
         half = " ".join(str(x) for x in extent / 2)
         geom = f'<geom type="box" size="{half}" pos="0 0 {low + extent[2] / 2}"/>'
     else:
-        radius = 0.3 * size
+        # Thinner ones would slip through between two rows of vertices.
+        radius = max(0.3 * size, 0.6 * side / (rows - 1))
         ends = np.array([[0.0, sign * 0.6 * side, top - radius - gap] for sign in (-1, 1)])
         base = merged([cylinder(ends[0], ends[1], max(radius - inset, 0.4 * radius), 14)])
         geom = f'<geom type="capsule" size="{radius}" fromto="{" ".join(str(x) for x in ends.ravel())}"/>'
