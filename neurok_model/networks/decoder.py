@@ -19,6 +19,10 @@ from neurok_model.networks.prior_encoder import KinematicPrior
 from neurok_model.networks.surface_features import SurfaceFeatures
 
 
+INITIAL_MOTION = 0.3
+"""Size of the handles' motions (radians, longest sides) for latents at the prior's scale, before training."""
+
+
 class PointQueries(nn.Module):
     """Features of surface points in the light of the whole object; they do not depend on z."""
 
@@ -53,9 +57,13 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, bound: tuple[Tensor, ...], own: Float[Tensor, "b f h w"], latent: Float[Tensor, "b f l w"]
+        self,
+        bound: tuple[Tensor, ...],
+        own: Float[Tensor, "b f h w"],
+        latent: Float[Tensor, "b f l w"],
+        latents: Float[Tensor, "b f k"],
     ) -> Float[Tensor, "b f n 8"]:
-        """Dual quaternions of the bound points, from the trunk's output tokens."""
+        """Dual quaternions of the bound points, from the trunk's output tokens and the latents themselves."""
 
     def drive(
         self, bound: tuple[Tensor, ...], index: Int[Tensor, "v k"], weight: Float[Tensor, "v k"]
@@ -68,8 +76,11 @@ class BlendSkinningHead(Head):
     """Fixed blend weights per point and a few moving handles: dual-quaternion blend skinning.
 
     A handle chooses its region by comparing its own token with the features of points, and turns about a pivot that
-    belongs to the object, not to the latent: a hinge is then one angle. The cost per latent does not grow with the
-    number of points, until displacements are asked for.
+    belongs to the object, not to the latent: a hinge is then one angle. Its motion (rotation vector and translation)
+    is linear in z, with coefficients that belong to the object, plus what the trunk corrects: so the surface moves
+    with z everywhere, also about the scanned pose, where a trunk alone learns to stand still, and the directions in
+    which it does not move at all are the same everywhere. The cost per latent does not grow with the number of
+    points, until displacements are asked for.
     """
 
     def __init__(self, configuration: NetworkConfiguration) -> None:
@@ -79,38 +90,48 @@ class BlendSkinningHead(Head):
         self.to_query = nn.Sequential(unit_gain(width, width), Normalise(width))
         self.to_key = nn.Sequential(unit_gain(width, width), Normalise(width))
         self.to_pivot = nn.Linear(width, 3)
+        self.to_modes = nn.Sequential(Normalise(width), nn.Linear(width, 6 * configuration.latent_dimension))
         self.to_motion = nn.Linear(width, 6)
+        nn.init.zeros_(self.to_motion.weight)
         nn.init.zeros_(self.to_motion.bias)
         nn.init.zeros_(self.to_pivot.bias)
+        nn.init.normal_(self.to_modes[1].weight, std=INITIAL_MOTION * (configuration.latent_dimension * width) ** -0.5)
+        nn.init.zeros_(self.to_modes[1].bias)
         with torch.no_grad():
-            self.to_motion.weight *= 0.2
             self.to_pivot.weight *= 0.2
 
     def bind(
         self, features: Float[Tensor, "b n w"], points: Float[Tensor, "b n 3"], own: Float[Tensor, "b h w"]
     ) -> tuple[Tensor, ...]:
-        """Blend weights [b, n, h] of every point, and every handle's pivot [b, h, 3]."""
+        """Blend weights [b, n, h] of every point; every handle's pivot [b, h, 3] and linear motion [b, h, 6, k]."""
         agreement = self.to_query(features) @ self.to_key(own).mT / features.shape[-1] ** 0.5
         # Weights and motions stay in single precision: half of it would show as noise on the surface.
         weights = torch.softmax(agreement.to(points.dtype), dim=-1)
         mass = weights.sum(dim=1).clamp_min(1e-6)
         centres = weights.mT @ points / mass[..., None]
-        return weights, centres + self.to_pivot(own).to(points.dtype)
+        modes = self.to_modes(own).to(points.dtype).unflatten(-1, (6, -1))
+        return weights, centres + self.to_pivot(own).to(points.dtype), modes
 
     def drive(
         self, bound: tuple[Tensor, ...], index: Int[Tensor, "v k"], weight: Float[Tensor, "v k"]
     ) -> tuple[Tensor, ...]:
         """Average the blend weights: the blended dual quaternion is linear in them."""
-        weights, pivots = bound
-        return (weights[:, index] * weight[..., None]).sum(dim=-2), pivots
+        weights, pivots, modes = bound
+        return (weights[:, index] * weight[..., None]).sum(dim=-2), pivots, modes
 
     def forward(
-        self, bound: tuple[Tensor, ...], own: Float[Tensor, "b f h w"], latent: Float[Tensor, "b f l w"]
+        self,
+        bound: tuple[Tensor, ...],
+        own: Float[Tensor, "b f h w"],
+        latent: Float[Tensor, "b f l w"],
+        latents: Float[Tensor, "b f k"],
     ) -> Float[Tensor, "b f n 8"]:
         """Blend the handles' dual quaternions."""
-        weights, pivots = bound
-        turn, translation = self.to_motion(own).to(weights.dtype).split(3, dim=-1)
+        weights, pivots, modes = bound
+        correction = self.to_motion(own).to(weights.dtype)
         with torch.autocast(weights.device.type, enabled=False):
+            motion = torch.einsum("bhok,bfk->bfho", modes, latents) + correction
+            turn, translation = motion.split(3, dim=-1)
             handles = dq.from_centred_motion(dq.exponential(turn), translation, pivots[:, None])
             return weights[:, None] @ handles
 
@@ -135,7 +156,11 @@ class PointwiseHead(Head):
         return features, points
 
     def forward(
-        self, bound: tuple[Tensor, ...], own: Float[Tensor, "b f h w"], latent: Float[Tensor, "b f l w"]
+        self,
+        bound: tuple[Tensor, ...],
+        own: Float[Tensor, "b f h w"],
+        latent: Float[Tensor, "b f l w"],
+        latents: Float[Tensor, "b f k"],
     ) -> Float[Tensor, "b f n 8"]:
         """Predict a rotation about the point and a displacement of it."""
         features, points = bound
@@ -162,7 +187,11 @@ class DisplacementHead(Head):
         return features, points
 
     def forward(
-        self, bound: tuple[Tensor, ...], own: Float[Tensor, "b f h w"], latent: Float[Tensor, "b f l w"]
+        self,
+        bound: tuple[Tensor, ...],
+        own: Float[Tensor, "b f h w"],
+        latent: Float[Tensor, "b f l w"],
+        latents: Float[Tensor, "b f k"],
     ) -> Float[Tensor, "b f n 8"]:
         """Predict translations."""
         features, points = bound
@@ -250,7 +279,7 @@ class BoundDecoder:
             tokens = block(tokens)
         tokens = decoder.normalise(tokens)
         count = own.shape[-2]
-        motion = decoder.head(self.bound, tokens[..., :count, :], tokens[..., count:, :])
+        motion = decoder.head(self.bound, tokens[..., :count, :], tokens[..., count:, :], latents)
         if self._driving is None:
             return motion
         index, weight = self._driving
