@@ -12,6 +12,8 @@ from rich.console import Console
 from neurok_model.commands import Compactness, Predict, Reconstruction
 from neurok_model.data.commands import Families, Generate, Inspect, Validate
 from neurok_model.errors import NeurokError
+from neurok_model.evaluation.ablation import AblationTable
+from neurok_model.evaluation.commands import InverseKinematics, Plausibility, Triangulation
 from neurok_model.training import TrainingInterrupted, TrainingStopped
 from neurok_model.training.commands import Train, parse_train
 
@@ -21,8 +23,12 @@ class Evaluate:
     """Measure a checkpoint on instances that training never draws."""
 
     what: Annotated[
-        Annotated[Reconstruction, tyro.conf.subcommand("reconstruction", prefix_name=False)]
-        | Annotated[Compactness, tyro.conf.subcommand("compactness", prefix_name=False)],
+        Annotated[InverseKinematics, tyro.conf.subcommand("ik", prefix_name=False)]
+        | Annotated[Plausibility, tyro.conf.subcommand("plausibility", prefix_name=False)]
+        | Annotated[Triangulation, tyro.conf.subcommand("triangulation", prefix_name=False)]
+        | Annotated[Reconstruction, tyro.conf.subcommand("reconstruction", prefix_name=False)]
+        | Annotated[Compactness, tyro.conf.subcommand("compactness", prefix_name=False)]
+        | Annotated[AblationTable, tyro.conf.subcommand("ablation", prefix_name=False)],
         tyro.conf.arg(name=""),
     ]
 
