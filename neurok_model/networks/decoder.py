@@ -18,7 +18,6 @@ from neurok_model.networks.configuration import NetworkConfiguration
 from neurok_model.networks.prior_encoder import KinematicPrior
 from neurok_model.networks.surface_features import SurfaceFeatures
 
-
 INITIAL_MOTION = 0.3
 """Size of the handles' motions (radians, longest sides) for latents at the prior's scale, before training."""
 
