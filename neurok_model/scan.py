@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -38,8 +39,7 @@ class PreparedScan:
         triangles: the scan's triangles; none for a cloud.
         samples: points that stand for the surface, each with its share of the area.
         normalisation: between metres and the networks' coordinates.
-        drive_index: surface points that drive each vertex.
-        drive_weight: how much each of them contributes.
+        vertex_component: connected component of each vertex; -1 where no triangle uses it.
     """
 
     content_hash: str
@@ -47,8 +47,22 @@ class PreparedScan:
     triangles: Int[np.ndarray, "t 3"]
     samples: SurfaceSamples
     normalisation: Normalisation
-    drive_index: Int[np.ndarray, "v k"]
-    drive_weight: Float[np.ndarray, "v k"]
+    vertex_component: Int[np.ndarray, " v"]
+
+    @cached_property
+    def _driving(self) -> tuple[Int[np.ndarray, "v k"], Float[np.ndarray, "v k"]]:
+        # Found when vertices are first asked for: encoding needs none, however many there are.
+        return drive_weights(self.vertices, self.vertex_component, self.samples.points, self.samples.component)
+
+    @property
+    def drive_index(self) -> Int[np.ndarray, "v k"]:
+        """Surface points that drive each vertex."""
+        return self._driving[0]
+
+    @property
+    def drive_weight(self) -> Float[np.ndarray, "v k"]:
+        """How much each of them contributes."""
+        return self._driving[1]
 
 
 def prepare_scan(scan: TriangleMesh | PointCloud, seed: int) -> PreparedScan:
@@ -73,10 +87,8 @@ def prepare_scan(scan: TriangleMesh | PointCloud, seed: int) -> PreparedScan:
         vertices, triangles = checked.points, np.empty((0, 3), dtype=np.int64)
         samples = _sample_cloud(checked, generator)
         vertex_component = np.zeros(len(vertices), dtype=np.int64)
-    index, weight = drive_weights(vertices, vertex_component, samples.points, samples.component)
-    used = vertices[np.unique(triangles)] if len(triangles) else vertices
-    box = Normalisation.of(used, samples.points)
-    return PreparedScan(_digest(vertices, triangles), vertices, triangles, samples, box, index, weight)
+    box = Normalisation.of(vertices[vertex_component >= 0], samples.points)
+    return PreparedScan(_digest(vertices, triangles), vertices, triangles, samples, box, vertex_component)
 
 
 def _digest(vertices: Float[np.ndarray, "v 3"], triangles: Int[np.ndarray, "t 3"]) -> str:
