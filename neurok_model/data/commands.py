@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from neurok_model.data.contact_sheets import SheetRow, draw_contact_sheet
 from neurok_model.data.families import build_object, family_names
@@ -24,7 +24,7 @@ from neurok_model.data.generation import (
 )
 from neurok_model.data.shards import Shard
 from neurok_model.data.simulation import simulated_family_names
-from neurok_model.data.statistics import describe_families
+from neurok_model.data.statistics import MotionStatistics, describe_families, posed_statistics, stored_statistics
 from neurok_model.data.validation import validate_families, validate_folder
 from neurok_model.errors import ErrorCode, NeurokError
 
@@ -101,10 +101,10 @@ class Families:
 
 @dataclass(frozen=True)
 class Inspect:
-    """Write contact sheets (instances down, frames across) of families or of a folder of shards."""
+    """Write contact sheets (instances down, frames across) and statistics of families or of a folder of shards."""
 
     out: Path
-    """Folder for the pictures."""
+    """Folder for the pictures and statistics.json."""
     folder: Path | None = None
     """Folder of shards; without it, families are posed on the fly."""
     families: tuple[str, ...] = ()
@@ -117,34 +117,52 @@ class Inspect:
     """First instance."""
 
     def run(self, console: Console) -> None:
-        """Draw every sheet and print its path."""
-        rows = self._posed() if self.folder is None else self._stored(self.folder)
+        """Draw every sheet, print its path, and write and print statistics."""
+        rows, statistics = self._posed() if self.folder is None else self._stored(self.folder)
         if not rows:
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "folder", str(self.folder), "a folder with shards")
         for number, start in enumerate(range(0, len(rows), ROWS_PER_SHEET)):
             path = self.out / f"sheet-{number:02d}.png"
             draw_contact_sheet(rows[start : start + ROWS_PER_SHEET], path)
             console.print(str(path))
+        written = self.out / "statistics.json"
+        content = {"families": [asdict(entry) for entry in statistics]}
+        written.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        table = Table(Column("family", no_wrap=True), "number", "side [m]", "motion / side", "mass [kg]", "rejected")
+        for entry in statistics:
+            middles = [f"{span[1]:.3g}" if span else "" for span in (entry.longest_side, entry.motion, entry.mass)]
+            rejected = "" if entry.rejected_share is None else f"{100 * entry.rejected_share:.0f} %"
+            table.add_row(entry.family, str(entry.sequences), *middles, rejected)
+        console.print(table)
+        console.print(f"medians; smallest and largest in {written}")
 
-    def _posed(self) -> list[SheetRow]:
-        rows = []
+    def _posed(self) -> tuple[list[SheetRow], list[MotionStatistics]]:
+        rows, statistics = [], []
         for family in self.families or family_names():
+            objects, poses = [], []
             for seed in range(self.seed, self.seed + self.instances):
                 built = build_object(family, seed)
                 states = _shown_states(built, seed, self.frames)
                 vertices = built.pose(states).vertices
                 title = f"{family} {seed}, {built.degrees_of_freedom} degrees of freedom"
                 rows.append(SheetRow(title, vertices, built.triangles, built.part_of_vertex))
-        return rows
+                objects.append(built)
+                poses.append(vertices)
+            statistics.append(posed_statistics(family, objects, poses))
+        return rows, statistics
 
-    def _stored(self, folder: Path) -> list[SheetRow]:
+    def _stored(self, folder: Path) -> tuple[list[SheetRow], list[MotionStatistics]]:
         rows: list[SheetRow] = []
+        statistics = []
         for family in self.families or sorted({path.parent.name for path in folder.glob("*/*.h5")}):
-            entries = [
-                (path, number) for path in sorted((folder / family).glob("*.h5")) for number in range(len(Shard(path)))
-            ]
-            for path, number in entries[self.seed : self.seed + self.instances]:
-                sequence = Shard(path).read(number)
+            shards = [Shard(path) for path in sorted((folder / family).glob("*.h5"))]
+            entries = [(shard, number) for shard in shards for number in range(len(shard))]
+            if not entries:
+                raise NeurokError(ErrorCode.INVALID_PARAMETER, "families", family, f"families with shards in {folder}")
+            rejected = sum(sum(shard.attributes.get("rejected", {}).values()) for shard in shards)
+            statistics.append(stored_statistics(family, (shard.read(number) for shard, number in entries), rejected))
+            for shard, number in entries[self.seed : self.seed + self.instances]:
+                sequence = shard.read(number)
                 chosen = np.linspace(0, len(sequence.vertices) - 1, self.frames).round().astype(int)
                 vertices = sequence.vertices[chosen].astype(np.float64)
                 seconds = len(sequence.vertices) / sequence.rate
@@ -156,7 +174,9 @@ class Inspect:
                         sequence.part_of_vertex.astype(np.int64),
                     )
                 )
-        return rows
+            for shard in shards:
+                shard.close()
+        return rows, statistics
 
 
 def _shown_states(built: GeneratedObject, seed: int, frames: int) -> Float[np.ndarray, "f d"]:

@@ -10,6 +10,15 @@ import numpy as np
 from jaxtyping import Float, Int
 
 
+def lumped_areas(
+    vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
+) -> Float[np.ndarray, " vertices"]:
+    """A third of the area of every triangle at each of its corners, square metres."""
+    corners = vertices[triangles]
+    doubled = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    return np.bincount(triangles.ravel(), np.repeat(doubled / 6.0, 3), len(vertices))
+
+
 class ObjectKind(StrEnum):
     """How an object moves; known to the data, never shown to a network."""
 
@@ -60,6 +69,12 @@ class GeneratedObject(ABC):
     def uniform_states(self, rng: np.random.Generator, count: int) -> Float[np.ndarray, "count coordinates"]:
         """Draw states without any preferred pose; where that means nothing, as :meth:`sample_states`."""
         return self.sample_states(rng, count)
+
+    def vertex_masses(self, surface_density: float = 10.0) -> Float[np.ndarray, " vertices"]:
+        """Kilograms of a thin shell of ``surface_density`` (kg/m²), lumped at the vertices; zero for the fixed base."""
+        rest = self.pose(np.clip(0.0, *self.state_range.T)[None]).vertices[0]
+        masses = surface_density * lumped_areas(rest, self.triangles)
+        return np.where(self.part_of_vertex > 0, masses, 0.0)
 
     @abstractmethod
     def pose(self, states: Float[np.ndarray, "count coordinates"]) -> Frames:

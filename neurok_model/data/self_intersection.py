@@ -35,7 +35,7 @@ def crossing_count(
         apart = ~(block[edge][:, :, None] == triangles[face][:, None, :]).any(axis=(1, 2))
         count += int(_pierces(start[edge[apart]], end[edge[apart]], corners[face[apart]]).sum())
         if at_most is not None and count >= at_most:
-            break
+            return at_most
     return count
 
 

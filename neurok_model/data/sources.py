@@ -84,12 +84,10 @@ def other_states(instance: GeneratedObject, generator: np.random.Generator, coun
 
     Every pose that targets share more often than chance (the scan's own, a closed door) gets a share of the latent
     to itself, a basin in which the decoder does not move. Articulated states are therefore uniform between their
-    limits, although scans M0 are drawn as such things are found, often closed.
+    limits, although scans M0 are drawn as such things are found, often closed; only where one part stands in
+    another's way do they respect it.
     """
-    if instance.kind is ObjectKind.ARTICULATED:
-        lower, upper = instance.state_range.T
-        return np.asarray(generator.uniform(lower, upper, size=(count, len(lower))))
-    return instance.sample_states(generator, count)
+    return instance.uniform_states(generator, count)
 
 
 class StoredSource(SequenceSource):

@@ -14,6 +14,10 @@ SPLIT_NAMES = ("train", "validation", "test")
 """The remainder of an instance's seed modulo 3 is its split: instances of different splits never meet."""
 
 
+FAMILY_STREAM = 0xFA
+"""Keeps the split of a family independent of everything else that is drawn from its name."""
+
+
 def split_of_seed(seed: int) -> str:
     """The split that an instance's seed belongs to."""
     return SPLIT_NAMES[seed % len(SPLIT_NAMES)]
@@ -43,6 +47,33 @@ def checked_split(split: str) -> str:
 def family_generator(family: str, *numbers: int) -> np.random.Generator:
     """A generator of its own for a family and some numbers."""
     return np.random.default_rng([zlib.crc32(family.encode()), *numbers])
+
+
+def split_families(
+    families: Sequence[str], *, validation: float = 0.1, test: float = 0.1, seed: int = 0
+) -> dict[str, tuple[str, ...]]:
+    """Families of each split: whole categories that only validation or only the test sees.
+
+    The draw depends on each family's name and the seed alone, so that a family added later moves no other.
+
+    Args:
+        families: all families.
+        validation: probability with which a family is kept for validation.
+        test: probability with which a family is kept for the test.
+        seed: of the draw.
+
+    Raises:
+        NeurokError: for shares that leave nothing to train on.
+    """
+    if not (validation >= 0.0 and test >= 0.0 and validation + test < 1.0):
+        value = f"validation {validation}, test {test}"
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "shares", value, "shares that add up to less than one")
+    found: dict[str, list[str]] = {name: [] for name in SPLIT_NAMES}
+    for family in sorted(set(families)):
+        place = family_generator(family, seed, FAMILY_STREAM).random()
+        split = "test" if place < test else "validation" if place < test + validation else "train"
+        found[split].append(family)
+    return {split: tuple(names) for split, names in found.items()}
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from neurok_model.data.commands import Families, Generate, Inspect, Validate
+from neurok_model.data.self_intersection import crossing_count, self_intersects
 from neurok_model.data.shapes import box
 from neurok_model.data.shards import Shard, write_shard
-from neurok_model.data.validation import Validation, open_edges, self_intersects
+from neurok_model.data.validation import Validation, open_edges
 from neurok_model.errors import NeurokError
 
 
@@ -23,6 +25,11 @@ def test_generate_inspect_and_validate(tmp_path: Path) -> None:
     Generate(folder, families=("bead_string",), count=2, frames=4).run(console)
     Inspect(tmp_path / "sheets", folder=folder, frames=2).run(console)
     assert (tmp_path / "sheets" / "sheet-00.png").stat().st_size > 2000
+    entry = json.loads((tmp_path / "sheets" / "statistics.json").read_text())["families"][0]
+    assert (entry["family"], entry["sequences"], entry["frames"]) == ("bead_string", 2, 8)
+    assert 0.0 <= entry["rejected_share"] < 1.0
+    masses = [Shard(folder / "bead_string" / "train-00000.h5").read(index).vertex_masses.sum() for index in range(2)]
+    assert entry["mass"] == pytest.approx([min(masses), np.mean(masses), max(masses)], abs=1e-4)
     Validate(folder=folder).run(console)
     assert "100.0 % watertight" in console.export_text()
     first = Shard(folder / "bead_string" / "train-00000.h5").read(0)
@@ -51,7 +58,11 @@ def test_families_pass_and_are_drawn(tmp_path: Path) -> None:
     """Families can be checked and drawn without a folder."""
     Validate(families=("laptop", "wheel"), instances=2).run(Console(quiet=True))
     Inspect(tmp_path, families=("laptop",), instances=1, frames=2).run(Console(quiet=True))
-    assert (tmp_path / "sheet-00.png").is_file()
+    picture = np.asarray(Image.open(tmp_path / "sheet-00.png"))
+    assert picture.shape == (180 + 14, 2 * 180, 3)
+    shown = (picture[14:] < 250).any(axis=-1)
+    # Shut in the first picture, open in the second: the lid covers more of it.
+    assert 1000 < shown[:, :180].sum() < shown[:, 180:].sum()
 
 
 def test_surface_checks_see_what_they_should() -> None:
@@ -63,6 +74,7 @@ def test_surface_checks_see_what_they_should() -> None:
     spiked = cube.vertices.copy()
     spiked[0] = [0.4, 0.3, 2.0]
     assert self_intersects(spiked, cube.triangles)
+    assert crossing_count(spiked, cube.triangles) > crossing_count(spiked, cube.triangles, at_most=1) == 1
     twice = Validation()
     twice.check_surface("first", cube.vertices, cube.triangles)
     twice.check_surface("second", cube.vertices.copy(), cube.triangles)

@@ -101,6 +101,16 @@ def test_base_stays_still(family: str) -> None:
     np.testing.assert_array_equal(frames.rotations[:, base, 0], 1.0)
 
 
+def test_masses_are_those_of_a_shell() -> None:
+    """A shell's vertices weigh its area times its density together, and the fixed base weighs nothing."""
+    built = build_object("laptop", 3)
+    rest = built.pose(np.zeros((1, 1))).vertices[0]
+    lid = trimesh.Trimesh(rest, built.triangles[built.part_of_vertex[built.triangles[:, 0]] == 1], process=False)
+    masses = built.vertex_masses(4.0)
+    assert masses.sum() == pytest.approx(4.0 * lid.area, rel=1e-9)
+    assert (masses[built.part_of_vertex == 0] == 0.0).all()
+
+
 def test_unknown_family_and_negative_seed_are_refused() -> None:
     """A misspelt family names the known ones instead of failing later."""
     with pytest.raises(NeurokError, match="laptop"):

@@ -115,7 +115,7 @@ def test_unusable_requests_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(NeurokError, match="still"):
         generate(_request(tmp_path))
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(NeurokError, match="pip install .neurok_ros.ray"):
+    with pytest.raises(NeurokError, match=r"neurok_ros\[ray\]"):
         generate(_request(tmp_path), use_ray=True)
 
 

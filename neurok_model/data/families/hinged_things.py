@@ -129,8 +129,8 @@ def faucet(draw: Draw, tree: KinematicTree) -> None:
             place = start + [0, 0, 0.03 + plate]
             single = draw.chance(0.5)
             # A single arm points away from the spout and must not reach it.
-            turn = sign * draw.uniform(1.2, 1.9 if single else 3.0)
-            valve = tree.hinge(tree.base, place, UPWARD, (min(0.0, turn), max(0.0, turn)))
+            furthest = sign * draw.uniform(1.2, 1.9 if single else 3.0)
+            valve = tree.hinge(tree.base, place, UPWARD, (min(0.0, furthest), max(0.0, furthest)))
             valve.add(cylinder(place + [0, 0, 0.001], place + [0, 0, 0.02], 0.5 * body, 10))
             if single:
                 valve.add(beveled_box(place + [0, sign * 0.03, 0.026], [0.014, 0.08, 0.012], 0.003))

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 
-from neurok_model.data.generated_object import ObjectKind
+from neurok_model.data.generated_object import ObjectKind, lumped_areas
 from neurok_model.data.shapes import Surface
 from neurok_model.data.simulation.surface_skins import BlendedSkin, Influence, Skin
 
@@ -104,9 +104,7 @@ class SimulatedScene:
         rest = self.rest_vertices
         masses = np.zeros(len(rest))
         for skin, start in zip(self.skins, self._starts, strict=False):
-            corners = rest[skin.triangles + start]
-            area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-            share = np.bincount((skin.triangles + start).ravel(), np.repeat(area, 3), len(rest))
+            share = lumped_areas(rest, skin.triangles + start)
             masses += skin.mass * share / share.sum()
         return masses
 
