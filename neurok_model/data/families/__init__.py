@@ -10,6 +10,7 @@ from neurok_model.data.families import (  # noqa: F401
     containers,
     controls,
     hinged_things,
+    kitchen,
     linkage,
     soft,
     stands,

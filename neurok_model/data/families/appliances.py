@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurok_model.data.families.cabinets import door_leaf, drawer, rack_behind_flap
 from neurok_model.data.families.draw import Draw
 from neurok_model.data.families.fittings import handle, slats
+from neurok_model.data.families.fronts import door_leaf, drawer, rack_behind_flap
 from neurok_model.data.families.registry import articulated_family
 from neurok_model.data.kinematic_tree import KinematicTree, Part
 from neurok_model.data.round_shapes import circle, cylinder, lathe, perforated_prism, rectangle_by_rays, tube

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurok_model.data.families.cabinets import door_leaf
 from neurok_model.data.families.draw import Draw
 from neurok_model.data.families.fittings import handle
+from neurok_model.data.families.fronts import door_leaf
 from neurok_model.data.families.registry import articulated_family
 from neurok_model.data.kinematic_tree import KinematicTree, Part
 from neurok_model.data.round_shapes import cylinder, ellipsoid, lathe, prism, rounded_rectangle, sweep
