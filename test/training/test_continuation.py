@@ -37,11 +37,13 @@ def interrupt_at(monkeypatch, step: int, number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize(
-    ("optimiser", "number"), [("adamw", signal.SIGTERM), ("muon", signal.SIGINT)], ids=["adamw", "muon"]
+    ("optimiser", "precision", "number"),
+    [("adamw", "float32", signal.SIGTERM), ("muon", "bfloat16", signal.SIGINT)],
+    ids=["adamw", "muon"],
 )
-def test_a_run_that_is_asked_to_end_continues_with_the_same_bytes(tmp_path, monkeypatch, optimiser, number):
+def test_a_run_that_is_asked_to_end_continues_with_the_same_bytes(tmp_path, monkeypatch, optimiser, precision, number):
     """Protects long runs: the step under way is finished and saved, and the rest gives the very same weights."""
-    configuration = replace(CONFIGURATION, optimiser=optimiser, micro_batches=2)
+    configuration = replace(CONFIGURATION, optimiser=optimiser, precision=precision, micro_batches=2)
     whole = train(replace(configuration, output=tmp_path / "whole"), QUIET)
     interrupted = replace(configuration, workers=1, output=tmp_path / "interrupted")
     with monkeypatch.context() as patch:

@@ -30,7 +30,7 @@ def test_a_tiny_network_learns_one_laptop_by_heart():
     configuration = replace(
         CONFIGURATION,
         steps=80,
-        precision="float32",
+        optimiser="muon",
         learning_rate=3e-3,
         muon_learning_rate=2e-2,
         pairs=replace(CONFIGURATION.pairs, families=("laptop",), objects=1, targets=8),
