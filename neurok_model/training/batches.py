@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import cached_property
 
 import torch
@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Subset
 
 from neurok_model.data.pairs import PairBatch, PairBatches
 from neurok_model.training.configuration import TrainingConfiguration
-from neurok_model.training.interruption import ignore_in_worker
+from neurok_model.training.interruption import outlive_signals
 from neurok_model.training.processes import Processes
 
 MOST_WORKERS = 16
@@ -41,10 +41,11 @@ class BatchFeed:
             num_workers=workers,
             prefetch_factor=PREFETCH if workers else None,
             pin_memory=processes.device.type == "cuda",
-            worker_init_fn=ignore_in_worker,
+            worker_init_fn=outlive_signals,
         )
 
-    def __iter__(self) -> Iterator[PairBatch]:
+    def __iter__(self) -> Generator[PairBatch, None, None]:
+        """Yield the batches in order. Closing the generator ends the worker processes."""
         batches = iter(self._loader)
         before = time.perf_counter()
         while True:

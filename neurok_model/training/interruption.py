@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -52,7 +53,19 @@ class Interruption:
         self._before = {}
 
 
-def ignore_in_worker(worker: int) -> None:
-    """Let a data process outlive signals that reach the whole process group: its parent ends it in good order."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+def outlive_signals(worker: int) -> None:
+    """Let data process number ``worker`` outlive signals that reach every process of a run.
+
+    Ctrl-C goes to the whole process group and a batch system's SIGTERM to all that it started, but the batches are
+    needed until training has come to its own end. Only a SIGTERM of the parent is obeyed: that is how Python ends the
+    data processes that are left when it exits.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_obey, args=(os.getppid(),), daemon=True).start()
+
+
+def _obey(parent: int) -> None:
+    while True:
+        if signal.sigwaitinfo({signal.SIGTERM}).si_pid == parent:
+            os._exit(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,9 @@ class _Run:
         configuration, progress, processes = self.configuration, self.progress, self.processes
         seen_per_step = configuration.micro_batches * configuration.pairs.objects * configuration.pairs.targets
         reading = READING_STEPS if processes.device.type == "cuda" else 1
-        batches = iter(self.feed)
         sums, summed = torch.zeros(len(MEASURES) + 1, device=processes.device), 0
-        with Display(self.console, configuration.steps, progress.step) as display:
+        display = Display(self.console, configuration.steps, progress.step)
+        with closing(iter(self.feed)) as batches, display:
             last = time.perf_counter()
             while progress.step < configuration.steps:
                 sums[:-1] += self.stepper.advance(progress.step, batches)

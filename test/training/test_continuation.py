@@ -14,11 +14,13 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils.data import DataLoader
 from training.tiny import CONFIGURATION, QUIET
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.networks import load_checkpoint
 from neurok_model.training import TrainingInterrupted, TrainingStopped, train
+from neurok_model.training.interruption import outlive_signals
 
 
 def interrupt_at(monkeypatch, step: int, number: signal.Signals) -> None:
@@ -29,8 +31,9 @@ def interrupt_at(monkeypatch, step: int, number: signal.Signals) -> None:
 
     def interrupted(self, at, batches):
         if at == step:
-            for process in (os.getpid(), *(child.pid for child in multiprocessing.active_children())):
-                os.kill(process, number)
+            # By a process that is not the parent: a parent's SIGTERM is how Python itself ends data processes.
+            everyone = [os.getpid(), *(child.pid for child in multiprocessing.active_children())]
+            subprocess.run(["kill", f"-{int(number)}", *map(str, everyone)], check=True)
         return advance(self, at, batches)
 
     monkeypatch.setattr(Stepper, "advance", interrupted)
@@ -52,6 +55,7 @@ def test_a_run_that_is_asked_to_end_continues_with_the_same_bytes(tmp_path, monk
         with pytest.raises(TrainingInterrupted, match=f"{number.name} at step 4") as ended:
             train(interrupted, QUIET)
     assert ended.value.status == 128 + number
+    assert multiprocessing.active_children() == [], "the data processes are gone"
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "the usual handlers are back"
     resumed = train(interrupted, QUIET)
     assert whole.read_bytes() == resumed.read_bytes()
@@ -83,6 +87,23 @@ def test_a_killed_run_with_data_processes_continues_with_the_same_bytes(tmp_path
     whole = train(replace(configuration, workers=0, output=tmp_path / "whole"), QUIET)
     assert whole.read_bytes() == resumed.read_bytes()
     assert [json.loads(line)["step"] for line in (output / "log.jsonl").open()] == list(range(2, 13, 2))
+
+
+def test_data_processes_obey_their_parent_alone():
+    """Protects both ends: a batch system's SIGTERM leaves them at work, and Python can still end them when it exits."""
+    workers = DataLoader(range(1000), num_workers=1, worker_init_fn=outlive_signals, multiprocessing_context="fork")
+    batches = iter(workers)
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        subprocess.run(["kill", f"-{int(number)}", str(worker.pid)], check=True)
+    assert sum(1 for _ in batches) == 999
+    again = iter(workers)
+    next(again)
+    (worker,) = multiprocessing.active_children()
+    worker.terminate()
+    worker.join(timeout=60)
+    assert worker.exitcode == 0
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path):
