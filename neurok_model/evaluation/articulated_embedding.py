@@ -64,9 +64,28 @@ class ArticulatedEmbedding(Embedding):
         return self._embedded(self.placements(q) - self._rest)
 
     def difference(self, q: Float[Tensor, "*b k"], change: Float[Tensor, "*b k"]) -> Float[Tensor, "*b r"]:
-        """Return y(q + change) - y(q)."""
-        both = self.placements(torch.stack((q, q + change)))
-        return self._embedded(both[1] - both[0])
+        """Return y(q + change) - y(q), without subtracting neighbours.
+
+        Along the tree A1 E1 - A0 E0 = (A1 - A0) E1 + A0 (E1 - E0), and the sines' differences are products.
+        """
+        angle = q + self._origin
+        still = torch.zeros(4, 4, dtype=q.dtype, device=q.device)
+        here: list[Tensor] = []
+        moved: list[Tensor] = []
+        for part, kind in enumerate(self._kinds):
+            parent = self._parents[part]
+            before = here[parent] if parent >= 0 else still + torch.eye(4, dtype=q.dtype, device=q.device)
+            total = moved[parent] if parent >= 0 else still
+            if kind is not JointType.FIXED:
+                column, ratio = self._coordinate[part], self._ratio[part]
+                joint = self._joint(part, ratio * angle[..., column])[0]
+                step = self._joint_difference(part, ratio * angle[..., column], ratio * change[..., column])
+                total = total @ (joint + step) + before @ step
+                before = before @ joint
+            here.append(before)
+            moved.append(total)
+        shape = (*q.shape[:-1], 4, 4)
+        return self._embedded(torch.stack([each.expand(shape) for each in moved], dim=-3)[..., :3, :])
 
     def value_and_jacobian(self, q: Float[Tensor, "*b k"]) -> tuple[Float[Tensor, "*b r"], Float[Tensor, "*b r k"]]:
         """Return y(q) and dy/dq, by the product rule along the tree."""
@@ -83,6 +102,10 @@ class ArticulatedEmbedding(Embedding):
     def second_directional(self, q: Float[Tensor, "*b k"], velocity: Float[Tensor, "*b k"]) -> Float[Tensor, "*b r"]:
         """Return (d2y/dq2)[v, v], by the product rule along the tree."""
         return self._embedded(torch.stack(self._chain(q, velocity)[2], dim=-3)[..., :3, :])
+
+    def kinetic_slope(self, q: Float[Tensor, "*b k"], velocity: Float[Tensor, "*b k"]) -> Float[Tensor, "*b k"]:
+        """Return d/dq (1/2 |(dy/dq) v|^2) at constant v."""
+        return self._slope_by_polarisation(q, velocity)
 
     @property
     def mass_moment(self) -> Float[Tensor, "3 r"]:
@@ -124,7 +147,7 @@ class ArticulatedEmbedding(Embedding):
         return (maps @ self.factors).flatten(-3)
 
     def _chain(
-        self, q: Float[Tensor, "*b k"], velocity: Float[Tensor, "*b k"] | None
+        self, q: Float[Tensor, "*#b k"], velocity: Float[Tensor, "*#b k"] | None
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Homogeneous maps [.., 4, 4] of all parts, and their first and second derivatives along a velocity."""
         angle = q + self._origin
@@ -153,6 +176,18 @@ class ArticulatedEmbedding(Embedding):
             return [each.expand(shape) for each in some]
 
         return spread(maps), spread(rates), spread(bends)
+
+    def _joint_difference(self, part: int, value: Float[Tensor, "*b"], change: Float[Tensor, "*b"]) -> Tensor:
+        """A joint's homogeneous map at value + change, less the one at value."""
+        result = value.new_zeros(*value.shape, 4, 4)
+        if self._kinds[part] is JointType.SLIDE:
+            result[..., :3, 3] = change[..., None] * self._axes[part]
+            return result
+        cross, middle = self._cross[part], (value + 0.5 * change)[..., None, None]
+        turn = 2.0 * (0.5 * change).sin()[..., None, None] * (middle.cos() * cross + middle.sin() * (cross @ cross))
+        result[..., :3, :3] = turn
+        result[..., :3, 3] = -turn @ self._anchors[part]
+        return result
 
     def _joint(self, part: int, value: Float[Tensor, "*b"]) -> tuple[Tensor, Tensor, Tensor]:
         """A joint's homogeneous map and its first two derivatives by its value."""

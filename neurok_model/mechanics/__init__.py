@@ -24,7 +24,7 @@ from neurok_model.mechanics.contacts import Contact, ImposedVelocity, Impulse, P
 from neurok_model.mechanics.damping import Damping, MassProportional, StiffnessProportional, Viscous
 from neurok_model.mechanics.fast_path import prepare
 from neurok_model.mechanics.framed import FramedEmbedding, FreeBody, PinnedBody, point_functions
-from neurok_model.mechanics.framed_terms import framed_system, region_with_base
+from neurok_model.mechanics.framed_terms import OnOwnCoordinates, framed_system, region_with_base
 from neurok_model.mechanics.friction import DryFriction
 from neurok_model.mechanics.integrators import (
     INTEGRATORS,
@@ -79,6 +79,7 @@ __all__ = [
     "MassProportional",
     "MechanicsConfiguration",
     "Obstacle",
+    "OnOwnCoordinates",
     "Outcome",
     "PhasePoint",
     "PinnedBody",

@@ -71,6 +71,11 @@ class FramedEmbedding(Embedding):
         return (turned + shift[..., None] * self._shift).flatten(-2)
 
     @property
+    def rest_coordinates(self) -> Float[Tensor, "3 m"]:
+        """Embedding coordinates of the rest pose itself, measured from a body that is all at c."""
+        return self._still
+
+    @property
     def mass_moment(self) -> Float[Tensor, "3 r"]:
         """sum_i m_i Phi_i of the modes that belong to Y."""
         identity = torch.eye(3, dtype=self.dtype, device=self.device)
@@ -127,6 +132,10 @@ class FreeBody(FramedEmbedding):
         bend = self.inner.second_directional(own, velocity[..., RIGID:]) @ moved
         total = bending @ self._carried(y) + 2.0 * turning @ rate
         return (total + turn @ bend.unflatten(-1, self._moved.shape[1:])).flatten(-2)
+
+    def kinetic_slope(self, q: Float[Tensor, "*b k"], velocity: Float[Tensor, "*b k"]) -> Float[Tensor, "*b k"]:
+        """Return d/dq (1/2 |(dy/dq) v|^2) at constant v."""
+        return self._slope_by_polarisation(q, velocity)
 
     def in_near_chart(self, point: PhasePoint) -> PhasePoint:
         """The same configuration and velocity with rotation angles of at most half a turn.

@@ -84,6 +84,21 @@ class Embedding(ABC):
 
         return torch.func.grad(kinetic)(q)
 
+    def _slope_by_polarisation(
+        self, q: Float[Tensor, "*batch k"], velocity: Float[Tensor, "*batch k"]
+    ) -> Float[Tensor, "*batch k"]:
+        """The kinetic slope from ``second_directional``, for maps that have that in closed form.
+
+        d2y[e, v] = (d2y[v + e, v + e] - d2y[v - e, v - e]) / 4.
+        """
+        size = velocity.norm(dim=-1)[..., None, None].clamp_min(torch.finfo(q.dtype).eps)
+        unit = size * torch.eye(self.dimension, dtype=q.dtype, device=q.device)
+        here = q[..., None, :].expand(*q.shape[:-1], self.dimension, self.dimension).contiguous()
+        ahead = self.second_directional(here, velocity[..., None, :] + unit)
+        behind = self.second_directional(here, velocity[..., None, :] - unit)
+        rate = (self.jacobian(q) @ velocity[..., None])[..., 0]
+        return ((ahead - behind) * rate[..., None, :]).sum(-1) / (4.0 * size[..., 0])
+
 
 class FunctionEmbedding(Embedding):
     """An embedding given by a plain differentiable function of q, batch-first.

@@ -108,6 +108,7 @@ def test_derivatives_are_the_automatic_ones() -> None:
     body = floating.body
     assert torch.allclose(body.jacobian(q), Embedding.jacobian(body, q), atol=1e-12)
     assert torch.allclose(body.second_directional(q, v), Embedding.second_directional(body, q, v), atol=1e-11)
+    assert torch.allclose(body.kinetic_slope(q, v), Embedding.kinetic_slope(body, q, v), atol=1e-10)
 
 
 def test_linear_and_angular_momentum_are_conserved() -> None:

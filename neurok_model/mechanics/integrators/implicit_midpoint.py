@@ -25,7 +25,7 @@ class ImplicitMidpoint(Integrator):
     iterations, which contract by about (omega h / 2)^2.
 
     Attributes:
-        iterations: fixed-point iterations; a fixed number, so that candidates stay independent.
+        iterations: most fixed-point iterations.
         tolerance: largest accepted last change of u, relative to u, in the mass metric.
     """
 
@@ -50,7 +50,13 @@ class ImplicitMidpoint(Integrator):
                 total = total + system.generalized(middle, force)
             inertia = middle_mass if damping is None else middle_mass + 0.5 * matrix(duration) * damping
             updated = solve(inertia, start + 0.5 * h * total)
-            moved, velocity = updated - velocity, updated
+            change = updated - velocity
+            # A solved candidate is left alone, so that none depends on how long the others take.
+            size = velocity.abs().amax(1) + torch.finfo(velocity.dtype).tiny
+            open_ = ~(change.abs().amax(1) <= 4.0 * torch.finfo(velocity.dtype).eps * size)
+            moved, velocity = change, torch.where(open_[:, None], updated, velocity)
+            if not bool(open_.any()):
+                break
         lost = torch.zeros_like(start[:, 0])
         if damping is not None:
             resistance = apply(damping, velocity)
