@@ -136,6 +136,24 @@ def test_solver_warnings_and_impossible_energy_are_rejected() -> None:
     assert rejection(scene, Recording(moving, none, none, ()), 3) is None
 
 
+def test_sheets_that_pass_through_themselves_are_rejected() -> None:
+    """A sheet folded in half and through itself never reaches a shard; bent without touching, it does."""
+    scene = build_scene("hanging_cloth", 3)
+    rest = scene.rest_vertices
+    moving = scene.part_of_vertex == 1
+    middle = rest[moving, 2].mean()
+    below = moving & (rest[:, 2] < middle)
+    bent, folded = rest.copy(), rest.copy()
+    bent[below, 0] += 0.3 * (middle - rest[below, 2])
+    # The lower half turned up behind the upper one, leaning so that it comes out in front of it.
+    depth = middle - rest[below, 2]
+    folded[below, 2] = middle + depth
+    folded[below, 0] += 0.3 * depth - 0.03
+    none = np.zeros(2)
+    assert rejection(scene, Recording(np.stack([rest, bent]), none, none, ()), 2) is None
+    assert rejection(scene, Recording(np.stack([rest, folded]), none, none, ()), 2) is Rejection.TANGLED
+
+
 def test_unstable_simulation_is_reported_by_the_recorder() -> None:
     """A state that MuJoCo cannot integrate ends the recording with its warning's name."""
     scene = build_scene("bead_string", 0)
