@@ -89,13 +89,14 @@ class BlendSkinningHead(Head):
         self.to_query = nn.Sequential(unit_gain(width, width), Normalise(width))
         self.to_key = nn.Sequential(unit_gain(width, width), Normalise(width))
         self.to_pivot = nn.Linear(width, 3)
-        self.to_modes = nn.Sequential(Normalise(width), nn.Linear(width, 6 * configuration.latent_dimension))
+        modes = nn.Linear(width, 6 * configuration.latent_dimension)
+        nn.init.normal_(modes.weight, std=INITIAL_MOTION * (configuration.latent_dimension * width) ** -0.5)
+        nn.init.zeros_(modes.bias)
+        self.to_modes = nn.Sequential(Normalise(width), modes)
         self.to_motion = nn.Linear(width, 6)
         nn.init.zeros_(self.to_motion.weight)
         nn.init.zeros_(self.to_motion.bias)
         nn.init.zeros_(self.to_pivot.bias)
-        nn.init.normal_(self.to_modes[1].weight, std=INITIAL_MOTION * (configuration.latent_dimension * width) ** -0.5)
-        nn.init.zeros_(self.to_modes[1].bias)
         with torch.no_grad():
             self.to_pivot.weight *= 0.2
 
