@@ -25,7 +25,10 @@ SPRING = 2.0 * math.pi * 0.7
 """Angular frequency [rad/s] of the springs that keep true joints near their pose: without limits they would fall."""
 
 SPEED = 0.4
-"""Root-mean-square speed [m/s] over the whole mass at which motions begin."""
+"""Root-mean-square speed [m/s] over the whole mass at which motions of true joints begin."""
+
+LATENT_SPEED = 3.0
+"""Speed [1/s] at which motions of encoded objects begin: across the prior's region in about a second."""
 
 STREAM = 0xE0
 """Keeps what these motions draw apart from what others draw for the same instance."""
@@ -89,7 +92,11 @@ def encoded_case(predictor: Predictor, family: str, dtype: torch.dtype, candidat
     assert model.parts is not None
     _, system = model.parts.assembled(physics, dtype)
     generator = family_generator(family, index, STREAM)
-    return MotionCase("encoded", family, model, system, _moving(system, generator, candidates, physics.mass))
+    k = system.embedding.dimension
+    still = torch.zeros(candidates, k, dtype=dtype)
+    velocity = torch.as_tensor(generator.normal(size=(candidates, k))).to(still)
+    start = State(still, LATENT_SPEED * torch.nn.functional.normalize(velocity, dim=1))
+    return MotionCase("encoded", family, model, system, start)
 
 
 def held_out_scan(family: str, index: int = 0) -> TriangleMesh:
