@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 SMOOTHING = 0.98
 """Decay of the running means: about fifty observations."""
@@ -49,12 +50,12 @@ class HealthMonitor:
 
     Args:
         steps: length of the run.
-        advice: where the last good checkpoint lies, as a sentence.
+        checkpoint: where the last good checkpoint lies, once there is one.
     """
 
-    def __init__(self, steps: int, advice: str) -> None:
+    def __init__(self, steps: int, checkpoint: Path) -> None:
         self.steps = steps
-        self.advice = advice
+        self.checkpoint = checkpoint
         self._seen = 0
         self._error = self._motion = self._dimensions = 0.0
 
@@ -109,4 +110,6 @@ class HealthMonitor:
         return step >= PATIENCE and step > TIME_GIVEN * self.steps
 
     def _stop(self, reason: str) -> None:
-        raise TrainingStopped(f"{reason}. {self.advice}")
+        written = self.checkpoint.exists()
+        left = f"The last good checkpoint is {self.checkpoint}" if written else "No checkpoint has been written yet"
+        raise TrainingStopped(f"{reason}. {left}")

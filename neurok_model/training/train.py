@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +65,17 @@ class _Run:
         self.console = console if self.processes.first else Console(quiet=True)
         self.checkpoint = configuration.output / "neurok.safetensors"
         self.state = configuration.output / "state.safetensors"
-        networks, deformations = initial_networks(configuration)
+        continued = self.state.exists()
+        networks, deformations = initial_networks(replace(configuration, initial=None) if continued else configuration)
         self.stepper = Stepper(configuration, self.processes, networks)
         self.progress = Progress(deformations=deformations, settings=settings.to_dictionary())
-        if self.state.exists():
+        if continued:
             stepper = self.stepper
             saved = load_state(self.state, stepper.networks, stepper.averaged, stepper.optimisers)
             self.progress = note_changes(saved, settings)
             self.console.print(f"continuing {configuration.output} at step {self.progress.step}")
         self.processes.require_same_step(self.progress.step)
-        self.monitor = HealthMonitor(configuration.steps, f"The last good checkpoint is {self.checkpoint}")
+        self.monitor = HealthMonitor(configuration.steps, self.checkpoint)
         self.recorder = Recorder(configuration.output, self.progress.step) if self.processes.first else None
         self.feed = BatchFeed(configuration, self.processes, self.progress.step)
         self.held_out = RememberedBatches(

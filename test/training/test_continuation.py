@@ -135,8 +135,11 @@ def test_a_checkpoint_starts_a_run_with_its_weights_alone(tmp_path):
     path = train(second, QUIET)
     for name, value in load_file(first).items():
         torch.testing.assert_close(load_file(path)[name], value, atol=1e-6, rtol=0, msg=name)
+    first.rename(tmp_path / "moved.safetensors")
+    train(replace(second, steps=4, accept_changes=True), QUIET)  # A run that is continued does not need it any more.
+    (tmp_path / "moved.safetensors").rename(first)
     compute = [load_checkpoint(one)[1]["training"]["compute"] for one in (first, path)]
-    assert [one["deformations"] for one in compute] == [6 * 4 * 2, 9 * 4 * 2]
+    assert [one["deformations"] for one in compute] == [6 * 4 * 2, 10 * 4 * 2]
     wider = replace(second, networks=replace(CONFIGURATION.networks, width=64), output=tmp_path / "third")
     with pytest.raises(NeurokError, match="width 32 -> 64"):
         train(wider, QUIET)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from neurok_model.networks import NeurokNetworks, save_checkpoint
 from neurok_model.training import TrainingStopped, health, train
 from neurok_model.training.health import HealthMonitor, Observation
 
+NOWHERE = Path("no/such/checkpoint.safetensors")
 GOOD = Observation(loss=0.5, gradient_norm=3.0, squared_error=0.01, squared_motion=0.04, active_dimensions=6.0)
 
 
@@ -22,7 +24,7 @@ def observe(monitor: HealthMonitor, observation: Observation, steps: range) -> N
 
 def test_a_good_run_is_left_alone():
     """Protects good runs, also from single steps that go wrong."""
-    monitor = HealthMonitor(4000, "advice")
+    monitor = HealthMonitor(4000, NOWHERE)
     observe(monitor, GOOD, range(1, 2000))
     monitor.observe(2000, replace(GOOD, squared_error=0.5))
     observe(monitor, GOOD, range(2001, 4001))
@@ -33,13 +35,13 @@ def test_a_good_run_is_left_alone():
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_that_are_not_finite_stop_at_once(name, value):
     """Protects the weights: nothing that follows a NaN is worth computing."""
-    with pytest.raises(TrainingStopped, match=r"at step 7.*Where the last checkpoint is"):
-        HealthMonitor(4000, "Where the last checkpoint is").observe(7, replace(GOOD, **{name: value}))
+    with pytest.raises(TrainingStopped, match=r"at step 7.*No checkpoint has been written yet"):
+        HealthMonitor(4000, NOWHERE).observe(7, replace(GOOD, **{name: value}))
 
 
 def test_growing_errors_stop_the_run():
     """Protects time: a run that is worse than no motion for long has diverged, at any step."""
-    monitor = HealthMonitor(4000, "advice")
+    monitor = HealthMonitor(4000, NOWHERE)
     observe(monitor, GOOD, range(1, 200))
     bad = replace(GOOD, squared_error=0.3)  # More than seven times the squared motion.
     with pytest.raises(TrainingStopped, match="diverged"):
@@ -49,17 +51,17 @@ def test_growing_errors_stop_the_run():
 def test_a_dead_latent_stops_the_run_once_it_had_time():
     """Protects time: a latent without information cannot come back, but needs time to begin with."""
     dead = replace(GOOD, active_dimensions=0.0)
-    monitor = HealthMonitor(2000, "advice")
+    monitor = HealthMonitor(2000, NOWHERE)
     observe(monitor, dead, range(1, health.PATIENCE))
     with pytest.raises(TrainingStopped, match=r"0\.0 dimensions are active at step 1000"):
         monitor.observe(health.PATIENCE, dead)
-    long = HealthMonitor(100_000, "advice")
+    long = HealthMonitor(100_000, NOWHERE)
     observe(long, dead, range(1, 5000))
 
 
 def test_held_out_motion_that_is_not_reconstructed_stops_the_run_once_it_had_time():
     """Protects time: after a third of the run some motion must be explained."""
-    monitor = HealthMonitor(4000, "advice")
+    monitor = HealthMonitor(4000, NOWHERE)
     monitor.observe_held_out(1200, 0.05)
     monitor.observe_held_out(1300, 0.15)
     with pytest.raises(TrainingStopped, match="5% of the held-out motion"):
