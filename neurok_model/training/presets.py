@@ -1,4 +1,4 @@
-"""Configurations that are known to train well, by the name that ``neurok train NAME`` takes."""
+"""Configurations to start from, by the name that ``neurok train NAME`` takes."""
 
 from __future__ import annotations
 
