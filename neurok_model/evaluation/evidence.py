@@ -5,6 +5,7 @@ Every method, the model and the baselines alike, is given the same evidence.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -22,6 +23,11 @@ from neurok_model.scan import PreparedScan
 CLOUD_POINTS = 2048
 """Points of an observed cloud."""
 
+LOSS_WIDTH = 0.02
+"""Distance from which on the loss is linear, as a share of the longest side.
+A squared loss lets a part that cannot follow drag all the others along: on seven families the surface overlap was 0.56
+with it, 0.60 with a width of 0.05 and 0.62 with 0.01; from partial clouds 0.05 was a little better than 0.01."""
+
 
 class Protocol(StrEnum):
     """What is observed of the target pose."""
@@ -38,21 +44,19 @@ class Protocol(StrEnum):
 
 @dataclass(frozen=True)
 class Matches:
-    """Where points of the object should go: minimise sum_i weight_i |x_i - wanted_i|² + remainder.
+    """Where points of the object should go, as a least-squares problem: sum_i weight_i |x_i - wanted_i|².
 
     Attributes:
         wanted: wanted position of every point; anything where its weight is zero.
-        weight: sums to 1.
-        remainder: what is left of the mean squared distance when every point is where it is wanted.
+        weight: of each point.
+        cost: the objective for the points as they stand.
+        squared_distance: mean squared distance of the points as they stand.
     """
 
     wanted: Float[np.ndarray, "n 3"]
     weight: Float[np.ndarray, " n"]
-    remainder: float
-
-    def cost(self, standing: Float[np.ndarray, "n 3"]) -> float:
-        """Mean squared distance for points as they stand."""
-        return float(self.weight @ ((standing - self.wanted) ** 2).sum(axis=1)) + self.remainder
+    cost: float
+    squared_distance: float
 
 
 @dataclass(frozen=True)
@@ -87,45 +91,68 @@ class Evidence:
         """The same for some of the object's points."""
         return replace(self, points=self.points[chosen], targets=None if self.targets is None else self.targets[chosen])
 
-    def matcher(self) -> Matcher:
-        """The rule that says where points should go."""
-        return Matcher(self)
+    def matcher(self, width: float = LOSS_WIDTH) -> Matcher:
+        """The rule that says where points should go.
+
+        Args:
+            width: of the loss (see :class:`Matcher`), as a share of the longest side of the object.
+        """
+        return Matcher(self, width * float(np.ptp(self.points, axis=0).max()))
 
 
 class Matcher:
     """Matches points of the object, as they stand in some pose, to the evidence.
 
-    With known correspondences nothing depends on the pose. Otherwise every observed point is matched to the nearest
-    point of the object and, when the whole surface was seen, every point of the object to the nearest observed one
-    (both halves of the symmetric mean squared Chamfer distance weigh the same).
+    With known correspondences the matches do not depend on the pose. Otherwise every observed point is matched to the
+    nearest point of the object and, when the whole surface was seen, every point of the object to the nearest
+    observed one; both halves weigh the same.
+
+    The objective is the mean over the matches of rho(d) = 2 w² (sqrt(1 + d² / w²) - 1) of their distances d: the
+    pseudo-Huber loss, squared below the width w and linear beyond it. For an infinite width it is d². Its
+    least-squares form (iteratively reweighted least squares) weighs a match by rho'(d) / 2 d = 1 / sqrt(1 + d² / w²).
+
+    Args:
+        evidence: what is known.
+        width: w, same unit as the evidence.
     """
 
-    def __init__(self, evidence: Evidence) -> None:
-        self._evidence = evidence
+    def __init__(self, evidence: Evidence, width: float = math.inf) -> None:
+        self._evidence, self._width = evidence, width
         self._tree = None if evidence.seen is None else cKDTree(evidence.seen)
 
     def __call__(self, standing: Float[np.ndarray, "n 3"]) -> Matches:
         """Where points that stand like this should go."""
         evidence, count = self._evidence, len(standing)
+        everyone = np.arange(count)
         if evidence.targets is not None:
-            return Matches(evidence.targets, np.full(count, 1.0 / count), 0.0)
+            return self._reweighted(standing, everyone, evidence.targets, np.full(count, 1.0 / count))
         seen, tree = evidence.seen, self._tree
         assert seen is not None
         assert tree is not None
-        nearest = cKDTree(standing).query(seen)[1]
-        share = (0.5 if evidence.complete else 1.0) / len(seen)
-        weight = share * np.bincount(nearest, minlength=count)
-        total = np.stack([share * np.bincount(nearest, seen[:, axis], count) for axis in range(3)], axis=1)
-        squares = share * float((seen**2).sum())
+        index, wanted = cKDTree(standing).query(seen)[1], seen
+        share = np.full(len(seen), 1.0 / len(seen))
         if evidence.complete:
-            back = seen[tree.query(standing)[1]]
-            weight += 0.5 / count
-            total += 0.5 / count * back
-            squares += 0.5 / count * float((back**2).sum())
-        wanted = total / np.maximum(weight, 1e-300)[:, None]
-        # |x - y|² over several y of one x is weight |x - mean y|² and what does not depend on x.
-        remainder = squares - float(weight @ (wanted**2).sum(axis=1))
-        return Matches(wanted, weight, max(remainder, 0.0))
+            index = np.concatenate((index, everyone))
+            wanted = np.concatenate((wanted, seen[tree.query(standing)[1]]))
+            share = 0.5 * np.concatenate((share, np.full(count, 1.0 / count)))
+        return self._reweighted(standing, index, wanted, share)
+
+    def _reweighted(
+        self,
+        standing: Float[np.ndarray, "n 3"],
+        index: Int[np.ndarray, " m"],
+        wanted: Float[np.ndarray, "m 3"],
+        share: Float[np.ndarray, " m"],
+    ) -> Matches:
+        """Gather the matches of each point: together they pull it towards their weighted mean."""
+        squared = ((standing[index] - wanted) ** 2).sum(axis=1)
+        root = np.sqrt(1.0 + squared / self._width**2)
+        weight = share / root
+        total = np.bincount(index, weight, len(standing))
+        pull = np.stack([np.bincount(index, weight * wanted[:, axis], len(standing)) for axis in range(3)], axis=1)
+        # 2 w² (root - 1), in a form that holds for an infinite width too.
+        cost = float(share @ (2.0 * squared / (root + 1.0)))
+        return Matches(pull / np.maximum(total, 1e-300)[:, None], total, cost, float(share @ squared))
 
 
 def gather_evidence(task: PoseTask, scan: PreparedScan, protocol: Protocol, seed: int) -> Evidence:

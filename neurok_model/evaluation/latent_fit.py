@@ -52,6 +52,6 @@ def _fit(deformation: FullLatent | ReducedLatent, evidence: Evidence, seed: int)
 def _starts(deformation: FullLatent | ReducedLatent, matcher: Matcher, seed: int) -> Float[Tensor, "f k"]:
     draws = deformation.draws(DRAWS, torch.Generator().manual_seed(seed))
     standing = deformation.positions(draws).double().cpu().numpy()
-    costs = torch.tensor([matcher(each).cost(each) for each in standing])
+    costs = torch.tensor([matcher(each).cost for each in standing])
     best = draws[costs.argsort()[: STARTS - 2].to(draws.device)]
     return torch.cat((deformation.rest[None], deformation.mean[None], best))

@@ -2,10 +2,10 @@
 
 Minimises over coordinates c of a deformation x(c)
 
-    f(c) = sum_i w_i |x_i(c) - y_i|² + λ (c - m)ᵀ P (c - m)
+    f(c) = sum_i s_i rho(|x_i(c) - y_i|) + λ (c - m)ᵀ P (c - m)
 
-with w and y from a matcher, the Jacobian of x analytic, and a quadratic prior (Nocedal and Wright, "Numerical
-Optimization", section 10.3; Marquardt's scaling of the damping by the diagonal).
+with matches y and the loss rho from a matcher, the Jacobian of x analytic, and a quadratic prior (Nocedal and Wright,
+"Numerical Optimization", section 10.3; Marquardt's scaling of the damping by the diagonal).
 """
 
 from __future__ import annotations
@@ -124,11 +124,10 @@ class _Problem:
 
     def costs(self, coordinates: Float[Tensor, "f k"]) -> list[tuple[float, float]]:
         """Objective and mean squared distance of several coordinates."""
-        standing = self._positions(coordinates)
-        squared = [self._matcher(each).cost(each) for each in standing]
+        matches = [self._matcher(standing) for standing in self._positions(coordinates)]
         offset = coordinates - self._mean
         prior = ((offset @ self._precision) * offset).sum(-1).tolist()
-        return [(one + two, one) for one, two in zip(squared, prior, strict=True)]
+        return [(each.cost + more, each.squared_distance) for each, more in zip(matches, prior, strict=True)]
 
     def linearise(self, candidates: list[_Candidate]) -> None:
         """Set curvature (Gauss-Newton) and gradient, both halved, where the candidates are."""

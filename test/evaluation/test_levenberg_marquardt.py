@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neurok_model.evaluation.evidence import Evidence
+from neurok_model.evaluation.evidence import Evidence, Matcher, Matches
 from neurok_model.evaluation.levenberg_marquardt import Deformation, SearchSettings, search
 
 TRUE = torch.tensor([1.1, 0.25], dtype=torch.float64)
@@ -103,7 +103,7 @@ def test_linear_problem_against_its_normal_equations() -> None:
             return basis.expand(len(coordinates), -1, -1, -1)
 
     weight = 0.05
-    matcher = Evidence(np.zeros((60, 3)), targets=wanted.numpy()).matcher()
+    matcher = Matcher(Evidence(np.zeros((60, 3)), targets=wanted.numpy()))
     found = search(Linear(), matcher, torch.zeros(1, 4), SearchSettings(prior_weight=weight, tolerance=0.0))
     flat = basis.flatten(0, 1)
     curvature = flat.T @ flat / 60 + weight * Linear.precision
@@ -115,9 +115,34 @@ def test_matches_of_a_cloud_by_hand() -> None:
     """Two points at 0 and 10 on a line, seen at 1, 2 and 9: the mean squared Chamfer distance, both ways."""
     line = np.array([[0.0, 0, 0], [10, 0, 0]])
     seen = np.array([[1.0, 0, 0], [2, 0, 0], [9, 0, 0]])
-    whole = Evidence(line, seen=seen, complete=True).matcher()(line)
-    assert whole.cost(line) == pytest.approx(0.5 * (1 + 4 + 1) / 3 + 0.5 * (1 + 1) / 2)
-    part = Evidence(line, seen=seen).matcher()(line)
-    assert part.cost(line) == pytest.approx((1 + 4 + 1) / 3)
+    whole = Matcher(Evidence(line, seen=seen, complete=True))(line)
+    assert whole.cost == pytest.approx(0.5 * (1 + 4 + 1) / 3 + 0.5 * (1 + 1) / 2)
+    part = Matcher(Evidence(line, seen=seen))(line)
+    assert part.cost == pytest.approx((1 + 4 + 1) / 3)
     np.testing.assert_allclose(part.weight, [2 / 3, 1 / 3])
     np.testing.assert_allclose(part.wanted[:, 0], [1.5, 9.0])
+
+
+def test_loss_is_linear_far_away() -> None:
+    """Pseudo-Huber: d² for d far below the width w, 2 w d - 2 w² far above it, and its weights are its slopes."""
+    points = np.array([[0.0, 0, 0], [0, 1, 0]])
+
+    def matches(distance: float) -> Matches:
+        return Matcher(Evidence(points, targets=points + [distance, 0.0, 0.0]), width=0.1)(points)
+
+    assert matches(1e-3).cost == pytest.approx(1e-6, rel=1e-3)
+    assert matches(50.0).cost == pytest.approx(2 * 0.1 * 50.0 - 2 * 0.1**2, rel=1e-4)
+    for distance in (0.01, 0.1, 2.0):
+        slope = (matches(distance + 1e-5).cost - matches(distance - 1e-5).cost) / 2e-5
+        assert 2.0 * distance * matches(distance).weight.sum() == pytest.approx(slope, rel=1e-5)
+    assert matches(0.3).squared_distance == pytest.approx(0.09)
+
+
+def test_one_part_that_cannot_follow_leaves_the_others_alone(hinge: HingeAndSlide) -> None:
+    """When the tray's target is out of its reach, sideways, the lid still finds its angle."""
+    known = evidence(hinge)
+    assert known.targets is not None
+    targets = known.targets.copy()
+    targets[150:, 0] -= 0.5
+    found = search(hinge, Evidence(known.points, targets=targets).matcher(), torch.zeros(1, 2))
+    torch.testing.assert_close(found.coordinates, TRUE, atol=5e-3, rtol=0.0)

@@ -51,7 +51,7 @@ class Lattice:
 
 
 def fit_cage(evidence: Evidence) -> Motion:
-    """Fit the lattice to the evidence by least squares, again and again while matches change.
+    """Fit the lattice to the evidence by least squares, again and again while matches and their weights change.
 
     Returns:
         The motion, for any points of the object in the scanned pose, metres.
@@ -61,7 +61,7 @@ def fit_cage(evidence: Evidence) -> Motion:
     weights, bending = lattice.weights(evidence.points), lattice.bending()
     known = evidence.targets is not None
     control = np.zeros((weights.shape[1], 3))
-    for stiffness in [STIFFNESS] if known else np.geomspace(*CLOUD_STIFFNESS, ITERATIONS):
+    for stiffness in np.full(ITERATIONS, STIFFNESS) if known else np.geomspace(*CLOUD_STIFFNESS, ITERATIONS):
         matches = matcher(evidence.points + weights @ control)
         weighted = weights * matches.weight[:, None]
         # A trace of ridge keeps control points that nothing asks about where they are.

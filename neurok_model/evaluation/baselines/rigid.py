@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,9 @@ from scipy.spatial.transform import Rotation
 from neurok_model.evaluation.evidence import Evidence
 
 ITERATIONS = 50
+
+TOLERANCE = 1e-6
+"""Alignment ends once it gains less than this share."""
 
 Motion = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, "n 3"]]
 
@@ -33,12 +37,11 @@ def fit_rigid(evidence: Evidence) -> Motion:
         The motion, for any points of the object in the scanned pose, metres.
     """
     matcher = evidence.matcher()
-    rotation, translation = np.eye(3), np.zeros(3)
-    matches = matcher(evidence.points)
-    for _ in range(1 if evidence.targets is not None else ITERATIONS):
-        used = matches.weight > 0.0
-        rotation, translation = rigid_alignment(evidence.points[used], matches.wanted[used], matches.weight[used])
-        before, matches = matches, matcher(evidence.points @ rotation.T + translation)
-        if np.abs(matches.wanted - before.wanted).max() == 0.0:
+    rotation, translation, cost = np.eye(3), np.zeros(3), math.inf
+    for _ in range(ITERATIONS):
+        matches = matcher(evidence.points @ rotation.T + translation)
+        if matches.cost > (1.0 - TOLERANCE) * cost:
             break
+        cost, used = matches.cost, matches.weight > 0.0
+        rotation, translation = rigid_alignment(evidence.points[used], matches.wanted[used], matches.weight[used])
     return lambda points: points @ rotation.T + translation
