@@ -15,6 +15,7 @@ from neurok_model.assembly import ObjectParts
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.estimation import fit_configuration
 from neurok_model.geometry import PointCloud, TriangleMesh
+from neurok_model.identification import IDENTIFIED, IdentifiedPhysics, MotionObservation, identify_physics
 from neurok_model.mechanics import (
     Contact,
     Damping,
@@ -30,7 +31,14 @@ from neurok_model.mechanics import (
 )
 from neurok_model.physics import PhysicsParameters
 from neurok_model.reduction import PriorRegion
-from neurok_model.results import BatchPrediction, ObjectState, Prediction, SampledStates, StateEstimate
+from neurok_model.results import (
+    BatchPrediction,
+    ObjectState,
+    Prediction,
+    PredictionSpread,
+    SampledStates,
+    StateEstimate,
+)
 from neurok_model.surface import ReducedSurface
 from neurok_model.surroundings import with_obstacles
 
@@ -137,6 +145,9 @@ class ObjectModel:
         settings: RolloutSettings | None = None,
         cancelled: Callable[[], bool] | None = None,
         obstacles: Sequence[Obstacle] = (),
+        uncertainty: IdentifiedPhysics | None = None,
+        draws: int = 16,
+        seed: int = 0,
     ) -> Prediction:
         """Predict the motion that contacts cause.
 
@@ -148,11 +159,30 @@ class ObjectModel:
             settings: integrator and tolerances.
             cancelled: asked now and then; once true, the prediction ends early with outcome CANCELLED.
             obstacles: what the object cannot pass through, in the frame of the scan.
+            uncertainty: what ``identify`` found; the prediction is then made with its parameters, and its ``spread``
+                holds what happens under others that could be true as well.
+            draws: how many of those.
+            seed: of the draws.
 
         Raises:
             NeurokError: INVALID_HORIZON, INVALID_PARAMETER, CONTACT_OFF_SURFACE, or INVALID_CONTACT for an obstacle
                 that the object is inside of.
         """
+        if uncertainty is not None:
+            under = [uncertainty.physics, *uncertainty.draw(draws, seed)]
+            futures = [
+                self.with_physics(physics).predict(
+                    contacts,
+                    horizon=horizon,
+                    step=step,
+                    initial_state=initial_state,
+                    settings=settings,
+                    cancelled=cancelled,
+                    obstacles=obstacles,
+                )
+                for physics in under
+            ]
+            return replace(futures[0], spread=PredictionSpread(tuple(futures[1:])))
         result, fit_time, integrate_time = self._rollout(
             [contacts], horizon, step, initial_state, settings, cancelled, obstacles
         )
@@ -223,6 +253,38 @@ class ObjectModel:
             tracked,
             final,
             {"contact_fit": fit_time, "integrate": integrate_time, "decode": decode_time},
+        )
+
+    def identify(
+        self, observations: Sequence[MotionObservation], parameters: Sequence[str] = IDENTIFIED
+    ) -> IdentifiedPhysics:
+        """Fit physical parameters to one or a few observed pokes.
+
+        The stated parameters are the median of a wide prior, so that what the observations do not show stays as
+        stated, with its uncertainty.
+
+        Args:
+            observations: pokes and the motions that followed.
+            parameters: which to fit, of ``identification.RANGES``.
+
+        Raises:
+            NeurokError: INVALID_PARAMETER for no observation or a parameter that cannot be fitted.
+        """
+
+        def predicted(
+            physics: PhysicsParameters, observation: MotionObservation, indices: Int[np.ndarray, " p"]
+        ) -> Float[np.ndarray, "f p 3"]:
+            step = observation.step
+            motion = self.with_physics(physics).predict(
+                observation.contacts,
+                horizon=step * (len(observation.times) - 1),
+                step=step,
+                initial_state=observation.initial_state,
+            )
+            return motion.points(self.surface.checked_indices(indices))
+
+        return identify_physics(
+            predicted, observations, self.physics, parameters, len(self.rest_vertices), self.region.dimension
         )
 
     def estimate_state(

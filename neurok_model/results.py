@@ -40,6 +40,8 @@ class Prediction:
         residual: share of the contacts' motion that the object could not follow, 0 to 1.
         energy_drift: largest energy that appeared or vanished without a cause, as a share of what was exchanged.
         timings: milliseconds of ``contact_fit`` and ``integrate``.
+        spread: what else could happen, given how well the physical parameters are known; None where it was not asked
+            for.
     """
 
     times: Float[np.ndarray, " frames"]
@@ -54,6 +56,7 @@ class Prediction:
     energy_drift: float
     timings: dict[str, float]
     surface: ReducedSurface = field(repr=False)
+    spread: PredictionSpread | None = None
 
     def vertices(self) -> Float[np.ndarray, "frames n 3"]:
         """Vertices of the scan in every frame, metres, float32."""
@@ -62,6 +65,26 @@ class Prediction:
     def points(self, indices: Int[np.ndarray, " p"]) -> Float[np.ndarray, "frames p 3"]:
         """Chosen vertices in every frame, metres, float32."""
         return self.surface.vertices(self.q, indices)
+
+
+@dataclass(frozen=True)
+class PredictionSpread:
+    """Futures of the same action under physical parameters drawn from their uncertainty.
+
+    Attributes:
+        futures: one prediction per draw.
+    """
+
+    futures: tuple[Prediction, ...]
+
+    def points(self, indices: Int[np.ndarray, " p"]) -> Float[np.ndarray, "draws frames p 3"]:
+        """Chosen vertices of every future and frame, metres."""
+        return np.stack([future.points(indices) for future in self.futures])
+
+    def deviation(self, indices: Int[np.ndarray, " p"]) -> Float[np.ndarray, "frames p"]:
+        """Root-mean-square distance of the futures from their mean, for each frame and chosen vertex, metres."""
+        points = self.points(indices).astype(np.float64)
+        return np.asarray(np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=-1).mean(axis=0)))
 
 
 @dataclass(frozen=True)

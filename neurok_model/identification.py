@@ -1,0 +1,276 @@
+"""Physical parameters from observed motion: one scan shows neither mass nor stiffness nor damping, a few pokes do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from neurok_model.errors import ErrorCode, NeurokError
+from neurok_model.mechanics import Contact
+from neurok_model.physics import PhysicsParameters
+from neurok_model.results import ObjectState
+
+IDENTIFIED = ("mass", "elastic_frequency", "damping_rate")
+"""Parameters that are fitted unless others are named."""
+
+RANGES = {
+    "mass": (1e-3, 1e3),
+    "elastic_frequency": (1e-2, 30.0),
+    "damping_rate": (1e-3, 100.0),
+    "stiffness_damping": (1e-5, 1.0),
+    "friction_deceleration": (1e-3, 100.0),
+}
+"""What can be fitted, and within which limits (units as in ``PhysicsParameters``)."""
+
+TYPICAL = {"elastic_frequency": 0.3, "damping_rate": 0.5, "stiffness_damping": 0.003, "friction_deceleration": 0.3}
+"""Where a parameter begins that is stated as zero: its logarithm has to begin somewhere."""
+
+PRIOR_DEVIATION = 1.5
+"""Standard deviation of a parameter's logarithm before anything is observed: a factor of 4.5 either way."""
+
+FREQUENCIES = (0.5, 1.5, 4.0)
+"""Hz at which the fit of a stiffness begins too: a wrong number of swings is a local minimum."""
+
+ITERATIONS = 20
+DIFFERENCE = 0.002
+"""Change of a logarithm by which derivatives are taken."""
+
+TRACKED = 96
+"""Observed vertices that are compared, at most; more tell nothing new."""
+
+
+@dataclass(frozen=True)
+class MotionObservation:
+    """One poke and the motion that was seen after it.
+
+    Attributes:
+        contacts: what was done, in the frame of the scan.
+        times: seconds since the beginning, evenly spaced from 0.
+        points: positions of vertices at these times [m], in the frame of the scan.
+        indices: which vertices of the scan they are; all of them when left out.
+        initial_state: where the motion began; rest when left out.
+
+    Raises:
+        NeurokError: INVALID_PARAMETER for times or points that are not finite, not even, or of another shape.
+    """
+
+    contacts: Sequence[Contact]
+    times: Float[np.ndarray, " frames"]
+    points: Float[np.ndarray, "frames p 3"]
+    indices: Int[np.ndarray, " p"] | None = None
+    initial_state: ObjectState | None = None
+
+    def __post_init__(self) -> None:
+        steps = np.diff(self.times)
+        if len(steps) == 0 or not np.isfinite(self.times).all() or not np.allclose(steps, steps[0]) or steps[0] <= 0:
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "times", self.times, "at least two evenly spaced times")
+        if self.points.ndim != 3 or self.points.shape[0] != len(self.times) or not np.isfinite(self.points).all():
+            allowed = f"finite positions, [{len(self.times)}, p, 3]"
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "points", self.points.shape, allowed)
+
+    @property
+    def step(self) -> float:
+        """Seconds between frames."""
+        return float(self.times[1] - self.times[0])
+
+
+@dataclass(frozen=True)
+class IdentifiedPhysics:
+    """Fitted parameters with their uncertainty: a normal distribution of their logarithms (Laplace's approximation).
+
+    Attributes:
+        physics: the most probable parameters.
+        names: which of them were fitted.
+        log_mean: logarithms of their values.
+        log_covariance: of these logarithms.
+        residual: root-mean-square distance between observed and predicted points [m].
+        residual_before: the same with the parameters as they were stated.
+    """
+
+    physics: PhysicsParameters
+    names: tuple[str, ...]
+    log_mean: Float[np.ndarray, " n"]
+    log_covariance: Float[np.ndarray, "n n"]
+    residual: float
+    residual_before: float
+
+    def interval(self, name: str, deviations: float = 1.96) -> tuple[float, float]:
+        """A credible interval of one parameter (95 % unless told otherwise), in its own unit."""
+        index = self.names.index(name)
+        middle, half = self.log_mean[index], deviations * math.sqrt(self.log_covariance[index, index])
+        return float(math.exp(middle - half)), float(math.exp(middle + half))
+
+    def draw(self, count: int, seed: int) -> list[PhysicsParameters]:
+        """Parameters drawn from the distribution, within what has a meaning."""
+        generator = np.random.default_rng(seed)
+        drawn = generator.multivariate_normal(self.log_mean, self.log_covariance, size=count, method="cholesky")
+        return [_with(self.physics, self.names, row) for row in drawn]
+
+
+Residuals = Callable[[PhysicsParameters], Float[np.ndarray, " m"]]
+"""All differences between predicted and observed coordinates [m] under some parameters."""
+
+
+PredictedPoints = Callable[
+    [PhysicsParameters, MotionObservation, Int[np.ndarray, " p"]], Float[np.ndarray, "frames p 3"]
+]
+"""Positions of some of the scan's vertices after an observation's contacts, under some parameters [m]."""
+
+
+def identify_physics(
+    predicted: PredictedPoints,
+    observations: Sequence[MotionObservation],
+    stated: PhysicsParameters,
+    parameters: Sequence[str],
+    vertices: int,
+    dimension: int,
+) -> IdentifiedPhysics:
+    """Fit physical parameters to observed pokes; see ``ObjectModel.identify``.
+
+    Args:
+        predicted: the model.
+        observations: pokes and the motions that followed.
+        stated: the parameters before.
+        parameters: which to fit.
+        vertices: how many the scan has.
+        dimension: number of reduced coordinates, as which each frame is counted.
+
+    Raises:
+        NeurokError: INVALID_PARAMETER for no observation, one of other vertices, or a parameter that cannot be fitted.
+    """
+    names = checked_names(parameters)
+    if len(observations) == 0:
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "observations", "none", "at least one")
+    seen = [(observation, *_compared(observation, vertices)) for observation in observations]
+
+    def residuals(physics: PhysicsParameters) -> Float[np.ndarray, " m"]:
+        rows = []
+        for observation, indices, moved in seen:
+            points = predicted(physics, observation, indices).astype(np.float64)
+            rows.append((points - points[:1] - moved)[1:].ravel())
+        return np.concatenate(rows)
+
+    independent = sum(len(observation.times) - 1 for observation in observations) * dimension
+    return fit_physics(residuals, stated, names, independent)
+
+
+def _compared(
+    observation: MotionObservation, vertices: int
+) -> tuple[Int[np.ndarray, " p"], Float[np.ndarray, "f p 3"]]:
+    """Evenly picked vertices of an observation, and their displacements."""
+    indices = np.arange(vertices) if observation.indices is None else np.asarray(observation.indices)
+    if len(indices) != observation.points.shape[1]:
+        allowed = f"positions of {len(indices)} vertices"
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "points", observation.points.shape, allowed)
+    chosen = np.unique(np.linspace(0, len(indices) - 1, min(TRACKED, len(indices))).round().astype(int))
+    moved = observation.points[:, chosen].astype(np.float64)
+    return indices[chosen], moved - moved[:1]
+
+
+def checked_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The parameters to fit.
+
+    Raises:
+        NeurokError: INVALID_PARAMETER for none, or for one that cannot be fitted.
+    """
+    wrong = [name for name in names if name not in RANGES]
+    if wrong or not names:
+        raise NeurokError(
+            ErrorCode.INVALID_PARAMETER, "parameters", ", ".join(wrong) or "none", "some of " + ", ".join(RANGES)
+        )
+    return tuple(names)
+
+
+def fit_physics(
+    residuals: Residuals, stated: PhysicsParameters, names: tuple[str, ...], independent: int
+) -> IdentifiedPhysics:
+    """Most probable parameters by Levenberg-Marquardt on their logarithms, from several starts.
+
+    Neighbouring points and what the model cannot do at all make residuals depend on each other, so the information
+    in N coordinates is counted as that of ``independent`` ones.
+
+    Args:
+        residuals: of all observations together.
+        stated: the parameters before, which are also the prior's median.
+        names: which to fit.
+        independent: number of independent measurements, at most N.
+    """
+    centre = np.array([math.log(max(getattr(stated, name), TYPICAL.get(name, 0.0), RANGES[name][0])) for name in names])
+    starts = [centre]
+    if "elastic_frequency" in names:
+        index = names.index("elastic_frequency")
+        for frequency in FREQUENCIES:
+            start = centre.copy()
+            start[index] = math.log(frequency)
+            starts.append(start)
+    before = residuals(stated)
+    fits = [_levenberg_marquardt(residuals, stated, names, start, centre, independent) for start in starts]
+    best, rows, jacobian, _ = min(fits, key=lambda fit: fit[3])
+    variance = max(float(rows @ rows) / len(rows), 1e-16)
+    information = min(1.0, independent / len(rows)) / variance * jacobian.T @ jacobian
+    covariance = np.linalg.inv(information + np.eye(len(names)) / PRIOR_DEVIATION**2)
+    return IdentifiedPhysics(
+        _with(stated, names, best),
+        names,
+        best,
+        0.5 * (covariance + covariance.T),
+        float(np.sqrt(3.0 * np.mean(rows**2))),
+        float(np.sqrt(3.0 * np.mean(before**2))),
+    )
+
+
+def _levenberg_marquardt(
+    residuals: Residuals,
+    stated: PhysicsParameters,
+    names: tuple[str, ...],
+    start: Float[np.ndarray, " n"],
+    centre: Float[np.ndarray, " n"],
+    independent: int,
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " m"], Float[np.ndarray, "m n"], float]:
+    """Minimise n_e / 2 log(mean square) + prior; returns logarithms, residuals, their derivatives and that cost."""
+
+    def cost(rows: Float[np.ndarray, " m"], at: Float[np.ndarray, " n"]) -> float:
+        spread = float(((at - centre) ** 2).sum()) / PRIOR_DEVIATION**2
+        return 0.5 * independent * math.log(max(float(np.mean(rows**2)), 1e-16)) + 0.5 * spread
+
+    at, damping = start, 1e-2
+    rows = residuals(_with(stated, names, at))
+    jacobian = _derivatives(residuals, stated, names, at, rows)
+    for _ in range(ITERATIONS):
+        variance = max(float(np.mean(rows**2)), 1e-16) * len(rows) / independent
+        curvature = jacobian.T @ jacobian / variance + np.eye(len(names)) / PRIOR_DEVIATION**2
+        slope = jacobian.T @ rows / variance + (at - centre) / PRIOR_DEVIATION**2
+        change = -np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), slope)
+        trial = at + np.clip(change, -1.0, 1.0)
+        trial_rows = residuals(_with(stated, names, trial))
+        if cost(trial_rows, trial) < cost(rows, at):
+            gained = cost(rows, at) - cost(trial_rows, trial)
+            at, rows, damping = trial, trial_rows, damping / 4.0
+            jacobian = _derivatives(residuals, stated, names, at, rows)
+            if gained < 1e-4:
+                break
+        else:
+            damping *= 8.0
+            if damping > 1e4:
+                break
+    return at, rows, jacobian, cost(rows, at)
+
+
+def _derivatives(
+    residuals: Residuals,
+    stated: PhysicsParameters,
+    names: tuple[str, ...],
+    at: Float[np.ndarray, " n"],
+    rows: Float[np.ndarray, " m"],
+) -> Float[np.ndarray, "m n"]:
+    steps = DIFFERENCE * np.eye(len(names))
+    return np.stack([(residuals(_with(stated, names, at + step)) - rows) / DIFFERENCE for step in steps], axis=1)
+
+
+def _with(stated: PhysicsParameters, names: tuple[str, ...], logarithms: Float[np.ndarray, " n"]) -> PhysicsParameters:
+    values = {name: float(np.clip(np.exp(x), *RANGES[name])) for name, x in zip(names, logarithms, strict=True)}
+    return replace(stated, **values)  # type: ignore[arg-type]
