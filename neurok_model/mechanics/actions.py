@@ -140,14 +140,9 @@ def gather_actions(
     if not contacts:
         return Actions(len(candidates))
     points = [contact_points(contact) for contact in contacts]
-    modes = point_modes(np.concatenate(points)).split([len(held) for held in points])
-    placed = _Placed(candidates, modes)
-    return Actions(
-        len(candidates),
-        _point_loads(placed, Impulse, embedding_dimension),
-        _point_loads(placed, Push, embedding_dimension),
-        _grasps(placed, embedding_dimension),
-    )
+    modes = point_modes(np.concatenate(points)).reshape(-1, 3, embedding_dimension)
+    placed = _Placed(candidates, points, modes)
+    return Actions(len(candidates), _point_loads(placed, Impulse), _point_loads(placed, Push), _grasps(placed))
 
 
 def _select(group: Group | None, index: Int[Tensor, " n"]) -> Group | None:
@@ -163,62 +158,71 @@ def _to(group: Group | None, reference: Tensor) -> Group | None:
 
 
 class _Placed:
-    """Contacts with their candidate, their slot among the candidate's contacts of the same kind, and their
-    modes.
+    """Contacts by kind, each with its candidate, its slot among the candidate's contacts of the same kind, and the
+    position of its first point among all points.
     """
 
-    def __init__(self, candidates: Sequence[Sequence[Contact]], modes: Sequence[Tensor]) -> None:
-        self.count = len(candidates)
-        self.by_kind: dict[type, list[tuple[int, int, Contact, Tensor]]] = {}
-        flat = iter(modes)
+    def __init__(
+        self,
+        candidates: Sequence[Sequence[Contact]],
+        points: Sequence[Float[np.ndarray, "n 3"]],
+        modes: Float[Tensor, "p 3 r"],
+    ) -> None:
+        self.count, self.modes = len(candidates), modes
+        self._by_kind: dict[type, tuple[list[int], list[int], list[Contact], list[int]]] = {}
+        sizes, first = iter(points), 0
         for candidate, contacts in enumerate(candidates):
             slots: dict[type, int] = {}
             for contact in contacts:
-                slot = slots.get(type(contact), 0)
-                slots[type(contact)] = slot + 1
-                self.by_kind.setdefault(type(contact), []).append((candidate, slot, contact, next(flat)))
-        self.reference = modes[0]
+                kind = type(contact)
+                slot = slots.get(kind, 0)
+                slots[kind] = slot + 1
+                columns = self._by_kind.setdefault(kind, ([], [], [], []))
+                for column, entry in zip(columns, (candidate, slot, contact, first), strict=True):
+                    column.append(entry)  # type: ignore[attr-defined]
+                first += len(next(sizes))
 
-    def fill(self, kind: type, values: Sequence[Tensor], padding: float = 0.0) -> Tensor:
-        """Scatter one tensor per contact of a kind into [K, slots, *shape]."""
-        slots = 1 + max(slot for _, slot, _, _ in self.by_kind[kind])
-        result = self.reference.new_full((self.count, slots, *values[0].shape), padding)
-        candidate = torch.tensor([entry[0] for entry in self.by_kind[kind]], device=result.device)
-        slot = torch.tensor([entry[1] for entry in self.by_kind[kind]], device=result.device)
-        result[candidate, slot] = torch.stack(list(values))
+    def of_kind(self, kind: type) -> tuple[list[Contact], list[int]] | None:
+        """Contacts of one kind and the positions of their points; None where there is none."""
+        columns = self._by_kind.get(kind)
+        return None if columns is None else columns[2:]
+
+    def fill(self, kind: type, values: Tensor, padding: float = 0.0) -> Tensor:
+        """Scatter one row of ``values`` per contact of a kind into [K, slots, *shape]."""
+        candidates, slots = self._by_kind[kind][:2]
+        if len(candidates) == self.count and not any(slots):
+            return values[:, None]
+        result = values.new_full((self.count, 1 + max(slots), *values.shape[1:]), padding)
+        result[torch.tensor(candidates, device=result.device), torch.tensor(slots, device=result.device)] = values
         return result
 
 
-def _point_loads(placed: _Placed, kind: type, embedding_dimension: int) -> PointLoads | None:
-    entries = placed.by_kind.get(kind)
+def _point_loads(placed: _Placed, kind: type) -> PointLoads | None:
+    entries = placed.of_kind(kind)
     if entries is None:
         return None
-    contacts = [entry[2] for entry in entries]
-    vectors = np.stack([c.impulse if isinstance(c, Impulse) else c.force for c in contacts])  # type: ignore[union-attr]
+    contacts, first = entries
+    vectors = np.array([c.impulse if isinstance(c, Impulse) else c.force for c in contacts])  # type: ignore[union-attr]
     times = np.array([(c.start, c.start + getattr(c, "duration", 0.0)) for c in contacts])
-    start, stop = placed.reference.new_tensor(times).unbind(-1)
-    rows = [entry[3].reshape(3, embedding_dimension) for entry in entries]
-    return PointLoads(
-        placed.fill(kind, rows),
-        placed.fill(kind, list(placed.reference.new_tensor(vectors))),
-        placed.fill(kind, list(start), NEVER),
-        placed.fill(kind, list(stop), NEVER),
-    )
+    alone = len(placed.modes) == len(first)
+    rows = placed.modes if alone else placed.modes[torch.tensor(first, device=placed.modes.device)]
+    start, stop = placed.fill(kind, torch.from_numpy(times).to(rows), NEVER).unbind(-1)
+    return PointLoads(placed.fill(kind, rows), placed.fill(kind, torch.from_numpy(vectors).to(rows)), start, stop)
 
 
-def _grasps(placed: _Placed, embedding_dimension: int) -> Grasps | None:
-    entries = placed.by_kind.get(ImposedVelocity)
+def _grasps(placed: _Placed) -> Grasps | None:
+    entries = placed.of_kind(ImposedVelocity)
     if entries is None:
         return None
     parts = []
-    for _, _, contact, modes in entries:
+    for contact, first in zip(*entries, strict=True):
         assert isinstance(contact, ImposedVelocity)
-        parts.append(_reduced_grasp(contact, modes.reshape(-1, 3, embedding_dimension)))
+        parts.append(_reduced_grasp(contact, placed.modes[first : first + len(contact.points)]))
     return Grasps(
         **{
             item.name: placed.fill(
                 ImposedVelocity,
-                [part[item.name] for part in parts],
+                torch.stack([part[item.name] for part in parts]),
                 NEVER if item.name in ("start", "stop") else 0.0,
             )
             for item in fields(Grasps)

@@ -1,37 +1,55 @@
 """One variational step of a smooth map as machine code for one CPU core (numba).
 
-The arithmetic is that of ``integrators.Variational`` and of the terms, for one candidate; those are the
-source of truth, and the tests hold this file against them. Functions carry no annotations because numba reads
-the source; shapes are in the docstrings: k coordinates, h hidden units, r embedding coordinates.
+The arithmetic is that of ``integrators.Variational`` and of the terms; those are the source of truth, and the tests
+hold this file against them. It serves one candidate, or several at once in the lanes of vector registers
+(``kernel_lanes``). Functions carry no annotations because numba reads the source; shapes are in the docstrings: k
+coordinates, h hidden units, r embedding coordinates, and for several candidates LANES as the last dimension.
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple, no_type_check
 
 import numpy as np
 
+from neurok_model.mechanics.kernel_arrays import LANES
+from neurok_model.mechanics.kernel_lanes import aligned, any_of, constant, load, store, where
 from neurok_model.mechanics.kernel_linear import (
     cholesky,
     cholesky_solve,
-    copy,
     dot,
     evaluate,
+    form_of_row,
+    generalized,
     jacobian_after_evaluate,
     machine_code,
+    mahalanobis,
     mass_matrix,
-    multiply,
-    quadratic_form,
+    matrix_times_row,
+    offset_row,
 )
-
-CLOSE_ENOUGH = 1e-18
-"""Squared relative residual of the momentum equation below which further iterations change nothing."""
 
 ROUNDING = (100.0 * 2.220446049250313e-16) ** 2
 """Squared residual, per unit of the mass matrix's trace, that rounding alone may leave."""
 
-Q, QDOT, Q_NEXT, MOMENTUM, WANTED, CHANGE, RESIDUAL, CORRECTION, BEND = range(9)
+CLOSER = 1e-2
+"""Squared share of the accepted residual at which the iterations end: what is left does not show in the energy."""
+
+(
+    Q,
+    QDOT,
+    Q_NEXT,
+    MOMENTUM,
+    WANTED,
+    CHANGE,
+    RESIDUAL,
+    CORRECTION,
+    BEND,
+    LAST_RESIDUAL,
+    LAST_CORRECTION,
+    LAST_STEP,
+    LAST_BEND,
+) = range(13)
 """Rows of ``Scratch.vectors``."""
 
 Y, Y_NEXT, MOVED, EXTERNAL, FORCE = range(5)
@@ -42,62 +60,62 @@ MASS, FACTOR, DAMPED = range(3)
 
 
 class Scratch(NamedTuple):
-    """Working memory of one candidate; few arrays, because every one of them lengthens the compilation."""
+    """Working memory of one candidate or of LANES of them; few arrays, because every one of them lengthens the
+    compilation.
+    """
 
     vectors: np.ndarray
-    """[8, k]: configuration, velocity, next configuration, momentum, and the unknowns of the step's
-    equation.
-    """
+    """[13, k]: configuration, velocity, next configuration, momentum, and the unknowns of the step's equation."""
     wide: np.ndarray
     """[5, r]: y here and at the next configuration, their difference, external force, total force on y."""
     matrices: np.ndarray
     """[3, k, k]: mass matrix, its Cholesky factor, and the one of the damped step."""
     jacobian: np.ndarray
     """[k, r], transposed."""
-    hidden: np.ndarray
-    """[h]."""
+    features: np.ndarray
+    """[h + k]."""
     slopes: np.ndarray
     """[k, h]."""
-    bits: np.ndarray
-    """[h], 64-bit integers."""
+    kept: np.ndarray
+    """[2 k + 2]: the last sound configuration and velocity, work and losses."""
 
 
-def make_scratch(k: int, h: int, r: int) -> Scratch:
-    """Allocate the working memory."""
-    return Scratch(
-        np.zeros((9, k)),
-        np.zeros((5, r)),
-        np.zeros((3, k, k)),
-        np.zeros((k, r)),
-        np.zeros(h),
-        np.zeros((k, h)),
-        np.zeros(h, np.int64),
-    )
+def make_scratch(k: int, h: int, r: int, *, lanes: bool) -> Scratch:
+    """Allocate the working memory of one candidate, whose r is padded to a multiple of LANES, or of LANES of them,
+    where a multiple of four is enough.
+    """
+    last, multiple = ((LANES,), 4) if lanes else ((), LANES)
+    r += -r % multiple
+    shapes = ((13, k), (5, r), (3, k, k), (k, r), (h + k,), (k, h), (2 * k + 2,))
+    return Scratch(*(aligned(*shape, *last) for shape in shapes))
 
 
 @machine_code
 @no_type_check
-def wall_depth(terms, wall, q):
+def wall_depth(terms, wall, vectors, row):
     """Distance [standard deviations] from a wall's mean, and depth [widths] beyond its radius."""
-    squared = 0.0
-    for i in range(q.size):
-        row = 0.0
-        for j in range(q.size):
-            row += terms.wall_precision[wall, i, j] * (q[j] - terms.wall_mean[wall, j])
-        squared += row * (q[i] - terms.wall_mean[wall, i])
-    distance = math.sqrt(max(squared, 0.0))
-    return distance, max(0.0, distance - terms.walls[wall, 2]) / terms.walls[wall, 1]
+    distance = mahalanobis(terms.wall_mean[wall], terms.wall_precision[wall], vectors, row)
+    depth = (distance - terms.walls[wall, 2]) / terms.walls[wall, 1]
+    return distance, where(depth > 0.0, depth, 0.0)
 
 
 @machine_code
 @no_type_check
-def potential_energy(terms, q, y):
-    """V [J]."""
-    total = terms.constant + 0.5 * terms.stiffness * dot(y, y) - dot(terms.load, y) - dot(terms.slope, q)
-    total += 0.5 * quadratic_form(terms.quadratic, q)
+def potential_energy(terms, scratch):
+    """V [J] at Q and Y."""
+    vectors, wide = scratch.vectors, scratch.wide
+    total = constant(load(vectors, (Q, 0)), terms.constant)
+    for a in range(wide.shape[1]):
+        y = load(wide, (Y, a))
+        total += y * (0.5 * terms.stiffness * y - terms.load[a])
+    for i in range(vectors.shape[1]):
+        row = terms.quadratic[i, 0] * load(vectors, (Q, 0))
+        for j in range(1, vectors.shape[1]):
+            row += terms.quadratic[i, j] * load(vectors, (Q, j))
+        total += load(vectors, (Q, i)) * (0.5 * row - terms.slope[i])
     for wall in range(terms.walls.shape[0]):
-        _, depth = wall_depth(terms, wall, q)
-        total += terms.walls[wall, 0] * depth**3
+        _, depth = wall_depth(terms, wall, vectors, Q)
+        total += terms.walls[wall, 0] * depth * depth * depth
     return total
 
 
@@ -106,25 +124,23 @@ def potential_energy(terms, q, y):
 def add_kick(terms, duration, scratch):
     """Add to the momentum half a step's impulse of the potentials and the external force."""
     half = 0.5 * duration
-    q, momentum, force = scratch.vectors[Q], scratch.vectors[MOMENTUM], scratch.wide[FORCE]
-    for a in range(force.size):
-        force[a] = terms.load[a] - terms.stiffness * scratch.wide[Y, a] + scratch.wide[EXTERNAL, a]
-    for i in range(q.size):
-        total = terms.slope[i]
-        for j in range(q.size):
-            total -= terms.quadratic[i, j] * q[j]
-        for a in range(force.size):
-            total += scratch.jacobian[i, a] * force[a]
-        momentum[i] += half * total
+    vectors, wide = scratch.vectors, scratch.wide
+    for a in range(wide.shape[1]):
+        total = load(wide, (EXTERNAL, a)) - terms.stiffness * load(wide, (Y, a)) + terms.load[a]
+        store(wide, (FORCE, a), total)
+    for i in range(vectors.shape[1]):
+        total = generalized(scratch.jacobian, wide, FORCE, i) + terms.slope[i]
+        for j in range(vectors.shape[1]):
+            total -= terms.quadratic[i, j] * load(vectors, (Q, j))
+        store(vectors, (MOMENTUM, i), load(vectors, (MOMENTUM, i)) + half * total)
     for wall in range(terms.walls.shape[0]):
-        distance, depth = wall_depth(terms, wall, q)
-        if depth > 0.0:
-            slope = 3.0 * terms.walls[wall, 0] / terms.walls[wall, 1] * depth * depth / distance
-            for i in range(q.size):
-                direction = 0.0
-                for j in range(q.size):
-                    direction += terms.wall_precision[wall, i, j] * (q[j] - terms.wall_mean[wall, j])
-                momentum[i] -= half * slope * direction
+        distance, depth = wall_depth(terms, wall, vectors, Q)
+        if any_of(depth > 0.0):
+            slope = where(depth > 0.0, depth * depth / distance, 0.0)
+            slope = slope * (3.0 * half * terms.walls[wall, 0] / terms.walls[wall, 1])
+            for i in range(vectors.shape[1]):
+                direction = offset_row(terms.wall_mean[wall], terms.wall_precision[wall], vectors, Q, i)
+                store(vectors, (MOMENTUM, i), load(vectors, (MOMENTUM, i)) - slope * direction)
 
 
 @machine_code
@@ -133,110 +149,136 @@ def damp(terms, duration, scratch):
     """Damping alone for ``duration`` by the midpoint rule; changes the velocity, returns the lost energy
     [J].
     """
-    mass, qdot = scratch.matrices[MASS], scratch.vectors[QDOT]
-    k = qdot.size
+    vectors, matrices = scratch.vectors, scratch.matrices
+    k = vectors.shape[1]
     if not terms.has_viscous:
         share = 0.5 * duration * terms.damping_rate
+        before = form_of_row(matrices, MASS, vectors, QDOT)
+        slowed = (1.0 - share) / (1.0 + share)
         for i in range(k):
-            qdot[i] /= 1.0 + share
-        lost = duration * terms.damping_rate * quadratic_form(mass, qdot)
-        for i in range(k):
-            qdot[i] *= 1.0 - share
-        return lost
-    damped, impulse, change = scratch.matrices[DAMPED], scratch.vectors[RESIDUAL], scratch.vectors[CORRECTION]
+            store(vectors, (QDOT, i), load(vectors, (QDOT, i)) * slowed)
+        return before * (duration * terms.damping_rate / (1.0 + share) ** 2)
     for i in range(k):
-        impulse[i] = 0.0
+        impulse = constant(load(vectors, (QDOT, 0)), 0.0)
         for j in range(k):
-            resistance = terms.damping_rate * mass[i, j] + terms.viscous[i, j]
-            impulse[i] -= duration * resistance * qdot[j]
-            damped[i, j] = mass[i, j] + 0.5 * duration * resistance
-    cholesky(damped)
-    cholesky_solve(damped, impulse, change)
+            resistance = terms.damping_rate * load(matrices, (MASS, i, j)) + terms.viscous[i, j]
+            impulse -= duration * resistance * load(vectors, (QDOT, j))
+            store(matrices, (DAMPED, i, j), load(matrices, (MASS, i, j)) + 0.5 * duration * resistance)
+        store(vectors, (RESIDUAL, i), impulse)
+    cholesky(matrices, DAMPED)
+    cholesky_solve(matrices, DAMPED, vectors, RESIDUAL, CORRECTION)
     for i in range(k):
-        qdot[i] += 0.5 * change[i]
-    lost = terms.damping_rate * quadratic_form(mass, qdot) + quadratic_form(terms.viscous, qdot)
+        store(vectors, (QDOT, i), load(vectors, (QDOT, i)) + 0.5 * load(vectors, (CORRECTION, i)))
+    lost = terms.damping_rate * form_of_row(matrices, MASS, vectors, QDOT)
     for i in range(k):
-        qdot[i] += 0.5 * change[i]
+        for j in range(k):
+            lost += load(vectors, (QDOT, i)) * terms.viscous[i, j] * load(vectors, (QDOT, j))
+    for i in range(k):
+        store(vectors, (QDOT, i), load(vectors, (QDOT, i)) + 0.5 * load(vectors, (CORRECTION, i)))
     return duration * lost
 
 
 @machine_code
 @no_type_check
 def solve_displacement(form, terms, iterations, tolerance, scratch):
-    """Quasi-Newton iterations for the next configuration; returns whether the momentum equation is solved.
+    """Quasi-Newton iterations for the next configuration; returns where the momentum equation is solved.
 
-    The first guess is the linear one, bent as the last step was.
+    The first guess is the linear one, bent as the last step was. From the second iteration on, each step is combined
+    with the one before so that the residual would vanish along their difference (Anderson's acceleration of depth one).
     """
-    q_next, wanted, change = scratch.vectors[Q_NEXT], scratch.vectors[WANTED], scratch.vectors[CHANGE]
-    residual, correction = scratch.vectors[RESIDUAL], scratch.vectors[CORRECTION]
-    moved, y_next, factor = scratch.wide[MOVED], scratch.wide[Y_NEXT], scratch.matrices[FACTOR]
-    bend = scratch.vectors[BEND]
-    cholesky_solve(factor, wanted, change)
-    scale = dot(wanted, change)
+    vectors, wide, matrices = scratch.vectors, scratch.wide, scratch.matrices
+    k = vectors.shape[1]
+    cholesky_solve(matrices, FACTOR, vectors, WANTED, CHANGE)
+    scale = dot(vectors, WANTED, vectors, CHANGE)
     error = scale
-    for i in range(change.size):
-        linear = change[i]
-        change[i] += bend[i]
-        bend[i] = -linear
+    for i in range(k):
+        linear, bend = load(vectors, (CHANGE, i)), load(vectors, (BEND, i))
+        store(vectors, (CHANGE, i), linear + 2.0 * bend - load(vectors, (LAST_BEND, i)))
+        store(vectors, (LAST_BEND, i), bend)
+        store(vectors, (BEND, i), 0.0 - linear)
     for iteration in range(iterations + 1):
-        for i in range(q_next.size):
-            q_next[i] = scratch.vectors[Q, i] + change[i]
-        evaluate(form, q_next, scratch.hidden, scratch.bits, y_next)
-        for a in range(moved.size):
-            moved[a] = y_next[a] - scratch.wide[Y, a]
-        multiply(scratch.jacobian, moved, residual)
-        for i in range(q_next.size):
-            residual[i] = wanted[i] - residual[i] - terms.latent_mass * change[i]
-        cholesky_solve(factor, residual, correction)
-        error = dot(residual, correction)
-        if iteration == iterations or error <= CLOSE_ENOUGH * scale:
+        for i in range(k):
+            store(vectors, (Q_NEXT, i), load(vectors, (Q, i)) + load(vectors, (CHANGE, i)))
+        evaluate(form, vectors, Q_NEXT, scratch.features, wide, Y_NEXT)
+        for a in range(wide.shape[1]):
+            store(wide, (MOVED, a), load(wide, (Y_NEXT, a)) - load(wide, (Y, a)))
+        for i in range(k):
+            total = load(vectors, (WANTED, i)) - terms.latent_mass * load(vectors, (CHANGE, i))
+            store(vectors, (RESIDUAL, i), total - generalized(scratch.jacobian, wide, MOVED, i))
+        cholesky_solve(matrices, FACTOR, vectors, RESIDUAL, CORRECTION)
+        error = dot(vectors, RESIDUAL, vectors, CORRECTION)
+        going = error > CLOSER * tolerance * tolerance * scale
+        if iteration == iterations or not any_of(going):
             break
-        for i in range(q_next.size):
-            change[i] += correction[i]
-    trace = 0.0
-    for i in range(q_next.size):
-        bend[i] += change[i]
-        trace += scratch.matrices[MASS, i, i]
+        improve(iteration, going, vectors)
+    trace = load(matrices, (MASS, 0, 0))
+    for i in range(1, k):
+        trace += load(matrices, (MASS, i, i))
+    for i in range(k):
+        store(vectors, (BEND, i), load(vectors, (BEND, i)) + load(vectors, (CHANGE, i)))
     return error <= tolerance * tolerance * scale + ROUNDING * trace
+
+
+@machine_code
+@no_type_check
+def improve(iteration, going, vectors):
+    """One accelerated quasi-Newton step of CHANGE for the candidates that are still going."""
+    k = vectors.shape[1]
+    mixing = constant(load(vectors, (CHANGE, 0)), 0.0)
+    if iteration > 0:
+        across, along = mixing, mixing
+        for i in range(k):
+            turned = load(vectors, (RESIDUAL, i)) - load(vectors, (LAST_RESIDUAL, i))
+            across += turned * load(vectors, (CORRECTION, i))
+            along += turned * (load(vectors, (CORRECTION, i)) - load(vectors, (LAST_CORRECTION, i)))
+        mixing = where(along > 0.0, across / along, 0.0)
+    for i in range(k):
+        correction = load(vectors, (CORRECTION, i))
+        step = correction
+        if iteration > 0:
+            step -= mixing * (load(vectors, (LAST_STEP, i)) + correction - load(vectors, (LAST_CORRECTION, i)))
+        step = where(going, step, 0.0)
+        store(vectors, (CHANGE, i), load(vectors, (CHANGE, i)) + step)
+        store(vectors, (LAST_STEP, i), step)
+        store(vectors, (LAST_CORRECTION, i), correction)
+        store(vectors, (LAST_RESIDUAL, i), load(vectors, (RESIDUAL, i)))
 
 
 @machine_code
 @no_type_check
 def refresh(form, terms, scratch):
     """Jacobian, mass matrix and its factor at the configuration that was evaluated last."""
-    jacobian_after_evaluate(form, scratch.hidden, scratch.slopes, scratch.jacobian)
-    mass, factor = scratch.matrices[MASS], scratch.matrices[FACTOR]
-    mass_matrix(scratch.jacobian, terms.latent_mass, mass)
-    for i in range(mass.shape[0]):
-        for j in range(mass.shape[0]):
-            factor[i, j] = mass[i, j]
-    cholesky(factor)
+    matrices = scratch.matrices
+    jacobian_after_evaluate(form, scratch.features, scratch.slopes, scratch.jacobian)
+    mass_matrix(scratch.jacobian, terms.latent_mass, matrices, MASS)
+    for i in range(matrices.shape[1]):
+        for j in range(i + 1):
+            store(matrices, (FACTOR, i, j), load(matrices, (MASS, i, j)))
+    cholesky(matrices, FACTOR)
 
 
 @machine_code
 @no_type_check
 def advance(form, terms, iterations, tolerance, duration, scratch):
-    """One variational step under the external force; returns whether it was solved, the work and the
-    losses.
-    """
-    momentum, wanted, change = scratch.vectors[MOMENTUM], scratch.vectors[WANTED], scratch.vectors[CHANGE]
-    lost = 0.0
-    solved = True
-    for half in range(2):
-        if half == 0:
-            lost += damp(terms, 0.5 * duration, scratch)
-            multiply(scratch.matrices[MASS], scratch.vectors[QDOT], momentum)
-        else:
-            for i in range(wanted.size):
-                wanted[i] = duration * momentum[i]
-            solved = solve_displacement(form, terms, iterations, tolerance, scratch)
-            refresh(form, terms, scratch)
-            multiply(scratch.jacobian, scratch.wide[MOVED], momentum)
-            for i in range(wanted.size):
-                momentum[i] = (momentum[i] + terms.latent_mass * change[i]) / duration
-            copy(scratch.vectors[Q_NEXT], scratch.vectors[Q])
-            copy(scratch.wide[Y_NEXT], scratch.wide[Y])
-        add_kick(terms, duration, scratch)
-    cholesky_solve(scratch.matrices[FACTOR], momentum, scratch.vectors[QDOT])
+    """One variational step under the external force; returns where it was solved, the work and the losses."""
+    vectors, wide = scratch.vectors, scratch.wide
+    k = vectors.shape[1]
+    lost = damp(terms, 0.5 * duration, scratch)
+    matrix_times_row(scratch.matrices, MASS, vectors, QDOT, MOMENTUM)
+    add_kick(terms, duration, scratch)
+    for i in range(k):
+        store(vectors, (WANTED, i), duration * load(vectors, (MOMENTUM, i)))
+    solved = solve_displacement(form, terms, iterations, tolerance, scratch)
+    refresh(form, terms, scratch)
+    for i in range(k):
+        store(vectors, (Q, i), load(vectors, (Q_NEXT, i)))
+        total = generalized(scratch.jacobian, wide, MOVED, i) + terms.latent_mass * load(vectors, (CHANGE, i))
+        store(vectors, (MOMENTUM, i), total / duration)
+    work = constant(load(vectors, (Q, 0)), 0.0)
+    for a in range(wide.shape[1]):
+        store(wide, (Y, a), load(wide, (Y_NEXT, a)))
+        work += load(wide, (EXTERNAL, a)) * load(wide, (MOVED, a))
+    add_kick(terms, duration, scratch)
+    cholesky_solve(scratch.matrices, FACTOR, vectors, MOMENTUM, QDOT)
     lost += damp(terms, 0.5 * duration, scratch)
-    return solved, dot(scratch.wide[EXTERNAL], scratch.wide[MOVED]), lost
+    return solved, work, lost

@@ -1,8 +1,8 @@
 """The plain arrays that the compiled rollout works on: one object's mechanics, and the loads on its
 candidates.
 
-The embedding's dimension r is padded with zeros to a multiple of ``LANES``, so that inner loops have no
-remainder.
+The embedding's dimension r and the number of hidden units are padded with zeros to multiples of ``LANES``, so that
+inner loops have no remainder.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from neurok_model.mechanics.actions import PointLoads
+from neurok_model.mechanics.actions import NEVER, PointLoads
 from neurok_model.mechanics.damping import MassProportional, StiffnessProportional, Viscous
 from neurok_model.mechanics.potentials import Elastic, Gravity, PriorDensity, StaticEquilibrium, Walls
 from neurok_model.mechanics.system import LagrangianSystem
 from neurok_model.reduction.smooth_map import SmoothMap
+
+LANES = 8
+"""Candidates per vector: one register of AVX-512, two of AVX2."""
 
 SUPPORTED_POTENTIALS = (Gravity, Elastic, PriorDensity, StaticEquilibrium, Walls)
 SUPPORTED_DAMPING = (MassProportional, StiffnessProportional, Viscous)
@@ -30,11 +33,11 @@ class MapArrays(NamedTuple):
     bias: np.ndarray
     """[h]."""
     outer: np.ndarray
-    """[r, h], W2."""
-    linear: np.ndarray
-    """[r, k], W0."""
-    offset: np.ndarray
-    """[r], -W2 tanh(b)."""
+    """[r, h + k], W2 and W0 side by side."""
+    outer_transposed: np.ndarray
+    """[h + k, r], the same."""
+    first: np.ndarray
+    """[1 + k, r], what sums begin with: -W2 tanh(b) for y, the columns of W0 for the rows of its Jacobian."""
 
 
 class TermArrays(NamedTuple):
@@ -81,8 +84,17 @@ class LoadArrays(NamedTuple):
 
 def map_arrays(form: SmoothMap) -> MapArrays:
     """Lay out a smooth map."""
-    bias, outer = _array(form.bias), _array(form.outer)
-    return MapArrays(_array(form.inner.mT), bias, outer, _array(form.linear), -outer @ np.tanh(bias))
+    bias, inner = padded(_array(form.bias)), padded(_array(form.inner.mT))
+    outer, linear = padded(padded(_array(form.outer)).T), padded(_array(form.linear.mT))
+    transposed = np.concatenate((outer, linear))
+    first = np.concatenate((-(np.tanh(bias) @ outer)[None], linear))
+    return MapArrays(inner, bias, np.ascontiguousarray(transposed.T), transposed, first)
+
+
+def padded(array: np.ndarray) -> np.ndarray:
+    """The array with zeros after its last dimension, up to a multiple of ``LANES``."""
+    missing = -array.shape[-1] % LANES
+    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, missing)]) if missing else array
 
 
 def term_arrays(system: LagrangianSystem) -> TermArrays:
@@ -115,7 +127,7 @@ def term_arrays(system: LagrangianSystem) -> TermArrays:
             viscous += _array(damping.coefficients)
     region = system.region
     return TermArrays(
-        load,
+        padded(load),
         stiffness,
         constant,
         slope,
@@ -134,11 +146,17 @@ def term_arrays(system: LagrangianSystem) -> TermArrays:
     )
 
 
-def load_arrays(loads: PointLoads | None, count: int, embedding_dimension: int) -> LoadArrays:
-    """Lay out point loads; none gives no slots."""
+def load_arrays(loads: PointLoads | None, count: int, rows: int, embedding_dimension: int) -> LoadArrays:
+    """Lay out the point loads of ``count`` candidates in at least as many ``rows``; none gives no slots."""
     if loads is None:
-        return LoadArrays(np.zeros((count, 0, embedding_dimension)), np.zeros((count, 0, 2)))
-    return LoadArrays(_array(loads.embedded), _array(torch.stack((loads.start, loads.stop), dim=-1)))
+        width = embedding_dimension + -embedding_dimension % LANES
+        return LoadArrays(np.zeros((rows, 0, width)), np.zeros((rows, 0, 2)))
+    vector = padded(_array(loads.embedded))
+    times = _array(torch.stack((loads.start, loads.stop), dim=-1))
+    if rows > count:
+        vector = np.concatenate((vector, np.zeros((rows - count, *vector.shape[1:]))))
+        times = np.concatenate((times, np.full((rows - count, *times.shape[1:]), NEVER)))
+    return LoadArrays(vector, times)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

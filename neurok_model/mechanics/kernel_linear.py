@@ -1,7 +1,8 @@
 """Small dense linear algebra and the smooth map, in machine code (numba). See ``kernel.py``.
 
-Rows of matrices are addressed by index, never passed on as views: a view costs more than the arithmetic on
-it.
+Everything is written for ``load`` and ``store``, which read and write one candidate's numbers or vectors of several
+candidates' (``kernel_lanes``). Rows of matrices are addressed by index, never passed on as views: a view costs more
+than the arithmetic on it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,20 @@ import math
 from typing import no_type_check
 
 import numba
-import numpy as np
+
+from neurok_model.mechanics.kernel_arrays import LANES
+from neurok_model.mechanics.kernel_lanes import (
+    absolute,
+    constant,
+    floor,
+    load,
+    load_vector,
+    root,
+    store,
+    store_vector,
+    times_power_of_two,
+    where,
+)
 
 FLAGS = {"contract", "reassoc", "nsz", "arcp"}
 """Liberties of the floating-point arithmetic; never that numbers are finite, because divergence is looked
@@ -18,188 +32,249 @@ for.
 """
 
 # Nothing is allocated inside, so reference counts, which would cost more than the arithmetic, are switched off.
-# Only the entry point can be called from Python; wrappers for the others would double the time of compilation.
-machine_code = numba.njit(cache=True, fastmath=FLAGS, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# Only entry points can be called from Python and are cached on disk, with all that they call inside.
+machine_code = numba.njit(fastmath=FLAGS, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 entry_point = numba.njit(cache=True, fastmath=FLAGS, _nrt=False, nogil=True, no_cfunc_wrapper=True)
 
 
 @machine_code
 @no_type_check
-def dot(left, right):
-    """Inner product of vectors of equal length."""
-    total = 0.0
-    for i in range(left.size):
-        total += left[i] * right[i]
+def dot(left, i, right, j):
+    """Inner product of row i of one array with row j of another."""
+    total = load(left, (i, 0)) * load(right, (j, 0))
+    for c in range(1, left.shape[1]):
+        total += load(left, (i, c)) * load(right, (j, c))
     return total
 
 
 @machine_code
 @no_type_check
-def copy(source, target):
-    """Target = source, for vectors."""
-    for i in range(target.size):
-        target[i] = source[i]
+def matrix_times_row(matrices, m, vectors, source, target):
+    """vectors[target] = matrices[m] vectors[source]; target and source differ."""
+    k = vectors.shape[1]
+    for i in range(k):
+        total = load(matrices, (m, i, 0)) * load(vectors, (source, 0))
+        for j in range(1, k):
+            total += load(matrices, (m, i, j)) * load(vectors, (source, j))
+        store(vectors, (target, i), total)
 
 
 @machine_code
 @no_type_check
-def multiply(matrix, vector, out):
-    """Out = A v."""
-    for i in range(out.size):
-        total = 0.0
-        for j in range(vector.size):
-            total += matrix[i, j] * vector[j]
-        out[i] = total
-
-
-@machine_code
-@no_type_check
-def quadratic_form(matrix, vector):
-    """v^T A v."""
-    total = 0.0
-    for i in range(vector.size):
-        row = 0.0
-        for j in range(vector.size):
-            row += matrix[i, j] * vector[j]
-        total += row * vector[i]
+def generalized(jacobian, wide, source, i):
+    """Component i of J^T w, w being wide[source]."""
+    total = load(jacobian, (i, 0)) * load(wide, (source, 0))
+    for a in range(1, wide.shape[1]):
+        total += load(jacobian, (i, a)) * load(wide, (source, a))
     return total
 
 
 @machine_code
 @no_type_check
-def mahalanobis(mean, precision, q):
-    """sqrt((q - mean)^T precision (q - mean))."""
-    squared = 0.0
-    for i in range(q.size):
-        row = 0.0
-        for j in range(q.size):
-            row += precision[i, j] * (q[j] - mean[j])
-        squared += row * (q[i] - mean[i])
-    return math.sqrt(max(squared, 0.0))
+def form_of_row(matrices, m, vectors, row):
+    """v^T A v, with A = matrices[m] and v = vectors[row]."""
+    k = vectors.shape[1]
+    result = constant(load(vectors, (row, 0)), 0.0)
+    for i in range(k):
+        total = load(matrices, (m, i, 0)) * load(vectors, (row, 0))
+        for j in range(1, k):
+            total += load(matrices, (m, i, j)) * load(vectors, (row, j))
+        result += total * load(vectors, (row, i))
+    return result
 
 
 @machine_code
 @no_type_check
-def cholesky(matrix):
+def offset_row(mean, precision, vectors, row, i):
+    """Component i of P (q - mean), q being vectors[row]; mean and precision are those of all candidates."""
+    total = precision[i, 0] * (load(vectors, (row, 0)) - mean[0])
+    for j in range(1, mean.size):
+        total += precision[i, j] * (load(vectors, (row, j)) - mean[j])
+    return total
+
+
+@machine_code
+@no_type_check
+def mahalanobis(mean, precision, vectors, row):
+    """sqrt((q - mean)^T precision (q - mean)), q being vectors[row]."""
+    squared = constant(load(vectors, (row, 0)), 0.0)
+    for i in range(mean.size):
+        squared += offset_row(mean, precision, vectors, row, i) * (load(vectors, (row, i)) - mean[i])
+    return root(absolute(squared))
+
+
+@machine_code
+@no_type_check
+def cholesky(matrices, m):
     """Replace the lower triangle by the Cholesky factor, with inverted diagonal; not-a-number if there is
     none.
     """
-    for i in range(matrix.shape[0]):
+    for i in range(matrices.shape[1]):
         for j in range(i + 1):
-            total = matrix[i, j]
-            for m in range(j):
-                total -= matrix[i, m] * matrix[j, m]
+            total = load(matrices, (m, i, j))
+            for c in range(j):
+                total -= load(matrices, (m, i, c)) * load(matrices, (m, j, c))
             if i == j:
-                matrix[i, i] = 1.0 / math.sqrt(total) if total > 0.0 else math.nan
+                store(matrices, (m, i, i), where(total > 0.0, 1.0 / root(total), math.nan))
             else:
-                matrix[i, j] = total * matrix[j, j]
+                store(matrices, (m, i, j), total * load(matrices, (m, j, j)))
 
 
 @machine_code
 @no_type_check
-def cholesky_solve(factor, vector, solution):
-    """Solve A x = b with the factor that ``cholesky`` left."""
-    k = vector.size
+def cholesky_solve(matrices, m, vectors, source, target):
+    """Solve A x = b with the factor that ``cholesky`` left: b = vectors[source], x = vectors[target]."""
+    k = vectors.shape[1]
     for i in range(k):
-        total = vector[i]
+        total = load(vectors, (source, i))
         for j in range(i):
-            total -= factor[i, j] * solution[j]
-        solution[i] = total * factor[i, i]
+            total -= load(matrices, (m, i, j)) * load(vectors, (target, j))
+        store(vectors, (target, i), total * load(matrices, (m, i, i)))
     for i in range(k - 1, -1, -1):
-        total = solution[i]
+        total = load(vectors, (target, i))
         for j in range(i + 1, k):
-            total -= factor[j, i] * solution[j]
-        solution[i] = total * factor[i, i]
+            total -= load(matrices, (m, j, i)) * load(vectors, (target, j))
+        store(vectors, (target, i), total * load(matrices, (m, i, i)))
 
 
 @machine_code
 @no_type_check
-def mass_matrix(jacobian, latent_mass, mass):
-    """G + epsilon I from the transposed Jacobian [k, r]."""
-    for i in range(mass.shape[0]):
+def mass_matrix(jacobian, latent_mass, matrices, m):
+    """matrices[m] = G + epsilon I from the transposed Jacobian [k, r]."""
+    for i in range(jacobian.shape[0]):
         for j in range(i + 1):
-            total = 0.0
-            for a in range(jacobian.shape[1]):
-                total += jacobian[i, a] * jacobian[j, a]
-            mass[i, j] = total
-            mass[j, i] = total
-        mass[i, i] += latent_mass
+            total = load(jacobian, (i, 0)) * load(jacobian, (j, 0))
+            for a in range(1, jacobian.shape[1]):
+                total += load(jacobian, (i, a)) * load(jacobian, (j, a))
+            if i == j:
+                total += latent_mass
+            store(matrices, (m, i, j), total)
+            store(matrices, (m, j, i), total)
 
 
 @machine_code
 @no_type_check
-def activate(form, q, hidden, bits):
-    """Hidden = tanh(W1 q + b), with an exponential that the compiler can vectorise."""
-    size = hidden.size
-    for h in range(size):
-        hidden[h] = form.bias[h]
-    for j in range(q.size):
-        coordinate = q[j]
-        for h in range(size):
-            hidden[h] += form.inner[j, h] * coordinate
-    scales = bits.view(np.float64)
-    for h in range(size):
-        # exp(2x) = 2^n exp(s) with |s| <= log(2) / 2; beyond |x| = 20 the result is 1 to the last digit.
-        x = 2.0 * min(max(hidden[h], -20.0), 20.0)
-        n = math.floor(x * 1.4426950408889634 + 0.5)
-        bits[h] = (int(n) + 1023) << 52
-        hidden[h] = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10
-    for h in range(size):
-        # Taylor polynomial of degree 13: its remainder is below rounding on this interval.
-        s = hidden[h]
-        p = 1.6059043836821613e-10
-        p = p * s + 2.08767569878681e-09
-        p = p * s + 2.505210838544172e-08
-        p = p * s + 2.755731922398589e-07
-        p = p * s + 2.7557319223985893e-06
-        p = p * s + 2.48015873015873e-05
-        p = p * s + 1.984126984126984e-04
-        p = p * s + 1.388888888888889e-03
-        p = p * s + 8.333333333333333e-03
-        p = p * s + 4.1666666666666664e-02
-        p = p * s + 1.6666666666666666e-01
-        p = p * s + 0.5
-        p = p * s + 1.0
-        p = p * s + 1.0
-        e = p * scales[h]
-        hidden[h] = (e - 1.0) / (e + 1.0)
+def hyperbolic_tangent(argument):
+    """Tanh, by an exponential that needs no table and no branch."""
+    # exp(2x) = 2^n exp(s) with |s| <= log(2) / 2; beyond |x| = 20 the result is 1 to the last digit.
+    x = 2.0 * argument
+    x = where(x > 40.0, 40.0, x)
+    x = where(x < -40.0, -40.0, x)
+    n = floor(x * 1.4426950408889634 + 0.5)
+    s = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10
+    # Taylor polynomial of degree 11: its remainder, 7e-15, is a few units of rounding.
+    p = s * 2.505210838544172e-08 + 2.755731922398589e-07
+    p = p * s + 2.7557319223985893e-06
+    p = p * s + 2.48015873015873e-05
+    p = p * s + 1.984126984126984e-04
+    p = p * s + 1.388888888888889e-03
+    p = p * s + 8.333333333333333e-03
+    p = p * s + 4.1666666666666664e-02
+    p = p * s + 1.6666666666666666e-01
+    p = p * s + 0.5
+    p = p * s + 1.0
+    p = p * s + 1.0
+    e = times_power_of_two(p, n)
+    return (e - 1.0) / (e + 1.0)
 
 
 @machine_code
 @no_type_check
-def evaluate(form, q, hidden, bits, y):
-    """Value y(q) of the map; leaves tanh(W1 q + b) in ``hidden``."""
-    activate(form, q, hidden, bits)
-    for a in range(y.size):
-        total = form.offset[a]
-        for j in range(q.size):
-            total += form.linear[a, j] * q[j]
-        for h in range(hidden.size):
-            total += form.outer[a, h] * hidden[h]
-        y[a] = total
+def combine(form, first, features, count, out, row):
+    """out[row] = form.first[first] + W features over the first ``count`` features, four components at a time."""
+    for a in range(0, out.shape[1], 4):
+        s0 = constant(load(features, 0), form.first[first, a])
+        s1 = constant(load(features, 0), form.first[first, a + 1])
+        s2 = constant(load(features, 0), form.first[first, a + 2])
+        s3 = constant(load(features, 0), form.first[first, a + 3])
+        for c in range(count):
+            feature = load(features, c)
+            s0 += form.outer[a, c] * feature
+            s1 += form.outer[a + 1, c] * feature
+            s2 += form.outer[a + 2, c] * feature
+            s3 += form.outer[a + 3, c] * feature
+        store(out, (row, a), s0)
+        store(out, (row, a + 1), s1)
+        store(out, (row, a + 2), s2)
+        store(out, (row, a + 3), s3)
 
 
 @machine_code
 @no_type_check
-def jacobian_after_evaluate(form, hidden, slopes, jacobian):
-    """Transposed dy/dq [k, r], from the ``hidden`` that ``evaluate`` left; two rows and columns at a time."""
-    k, r = jacobian.shape
+def combine_alone(form, first, features, count, out, row):
+    """As ``combine``, for one candidate: a vector holds components, and four of them the sums of every fourth
+    feature.
+    """
+    for a in range(0, out.shape[1], LANES):
+        s0 = load_vector(form.first, (first, a))
+        s1 = s2 = s3 = 0.0 * s0
+        for c in range(0, count - 3, 4):
+            s0 += features[c] * load_vector(form.outer_transposed, (c, a))
+            s1 += features[c + 1] * load_vector(form.outer_transposed, (c + 1, a))
+            s2 += features[c + 2] * load_vector(form.outer_transposed, (c + 2, a))
+            s3 += features[c + 3] * load_vector(form.outer_transposed, (c + 3, a))
+        for c in range(count - count % 4, count):
+            s0 += features[c] * load_vector(form.outer_transposed, (c, a))
+        store_vector(out, (row, a), (s0 + s1) + (s2 + s3))
+
+
+@machine_code
+@no_type_check
+def combine_two_alone(form, j, i, slopes, jacobian):
+    """Rows j and i of the transposed Jacobian, from their slopes, for one candidate: every weight is read once."""
+    count = slopes.shape[1]
+    for a in range(0, jacobian.shape[1], LANES):
+        s0, t0 = load_vector(form.first, (1 + j, a)), load_vector(form.first, (1 + i, a))
+        s1 = t1 = 0.0 * s0
+        for c in range(0, count, 2):
+            here, after = load_vector(form.outer_transposed, (c, a)), load_vector(form.outer_transposed, (c + 1, a))
+            s0 += slopes[j, c] * here
+            t0 += slopes[i, c] * here
+            s1 += slopes[j, c + 1] * after
+            t1 += slopes[i, c + 1] * after
+        store_vector(jacobian, (j, a), s0 + s1)
+        store_vector(jacobian, (i, a), t0 + t1)
+
+
+@machine_code
+@no_type_check
+def evaluate(form, vectors, q, features, wide, y):
+    """wide[y] = y(vectors[q]); leaves tanh(W1 q + b), and q itself, in ``features``."""
+    k, size = form.inner.shape
     for j in range(k):
-        for h in range(hidden.size):
-            slopes[j, h] = (1.0 - hidden[h] * hidden[h]) * form.inner[j, h]
-    for j in range(0, k, 2):
-        below = min(j + 1, k - 1)
-        for a in range(0, r, 2):
-            right = min(a + 1, r - 1)
-            s00 = s01 = s10 = s11 = 0.0
-            for h in range(hidden.size):
-                upper, lower = slopes[j, h], slopes[below, h]
-                first, second = form.outer[a, h], form.outer[right, h]
-                s00 += upper * first
-                s01 += upper * second
-                s10 += lower * first
-                s11 += lower * second
-            jacobian[j, a] = s00 + form.linear[a, j]
-            jacobian[j, right] = s01 + form.linear[right, j]
-            jacobian[below, a] = s10 + form.linear[a, below]
-            jacobian[below, right] = s11 + form.linear[right, below]
+        store(features, size + j, load(vectors, (q, j)))
+    if features.ndim == 1:
+        for h in range(0, size, LANES):
+            total = load_vector(form.bias, (h,))
+            for j in range(k):
+                total += vectors[q, j] * load_vector(form.inner, (j, h))
+            store_vector(features, (h,), hyperbolic_tangent(total))
+        combine_alone(form, 0, features, size + k, wide, y)
+    else:
+        for h in range(size):
+            total = form.inner[0, h] * load(vectors, (q, 0)) + form.bias[h]
+            for j in range(1, k):
+                total += form.inner[j, h] * load(vectors, (q, j))
+            store(features, h, hyperbolic_tangent(total))
+        combine(form, 0, features, size + k, wide, y)
+
+
+@machine_code
+@no_type_check
+def jacobian_after_evaluate(form, features, slopes, jacobian):
+    """Transposed dy/dq [k, r], from the features that ``evaluate`` left."""
+    k, size = form.inner.shape
+    if features.ndim == 1:
+        for h in range(0, size, LANES):
+            hidden = load_vector(features, (h,))
+            slope = 1.0 - hidden * hidden
+            for j in range(k):
+                store_vector(slopes, (j, h), slope * load_vector(form.inner, (j, h)))
+        for j in range(0, k, 2):
+            combine_two_alone(form, j, min(j + 1, k - 1), slopes, jacobian)
+    else:
+        for j in range(k):
+            for h in range(size):
+                hidden = load(features, h)
+                store(slopes, (0, h), (1.0 - hidden * hidden) * form.inner[j, h])
+            combine(form, 1 + j, slopes[0], size, jacobian, j)

@@ -13,7 +13,7 @@ from neurok_model.mechanics.actions import Actions, Grasps
 from neurok_model.mechanics.collisions.stepping import step_with_contacts
 from neurok_model.mechanics.contact_fit import VelocityChange, apply_impulse, impose_velocity
 from neurok_model.mechanics.framed import FreeBody
-from neurok_model.mechanics.integrators.base import Integrator
+from neurok_model.mechanics.integrators.base import Integrator, damp, undamp
 from neurok_model.mechanics.outcome import Outcome
 from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State, apply, solve
 from neurok_model.mechanics.trajectory import Trajectories
@@ -93,7 +93,7 @@ def _advance(
     duration = end - begin
     force = actions.mean_force_between(begin, end)
     _hold(system, progress, actions.grasps, force, begin, duration)
-    _rub(system, progress, force, duration)
+    _rub_ahead(system, progress, integrator, force, duration)
     if system.constraints:
         result = step_with_contacts(system, integrator, progress.point, force, begin, duration)
     else:
@@ -104,34 +104,48 @@ def _advance(
     progress.point = result.point.where(progress.moving, progress.point)
     progress.work = torch.where(progress.moving, progress.work + result.work, progress.work)
     progress.dissipated = torch.where(progress.moving, progress.dissipated + result.dissipated, progress.dissipated)
-    _rub(system, progress, None, duration, ahead=False)
+    _rub_behind(system, progress, duration)
     if isinstance(system.embedding, FreeBody):
         progress.point = system.embedding.in_near_chart(progress.point)
     _hold(system, progress, actions.grasps, None, end, 0.0)
 
 
-def _rub(
+def _rub_ahead(
     system: LagrangianSystem,
     progress: Progress,
+    integrator: Integrator,
     force: Float[Tensor, "K r"] | None,
     duration: float,
-    ahead: bool = True,
 ) -> None:
-    """Half a step's dry friction.
+    """Half a step's dry friction before the motion, on the mean velocity that the forces would cause.
 
-    Before the motion (``ahead``) it acts on the mean velocity that the forces would cause, so that what it holds does
-    not creep; the energy that it gives there to a body at rest is taken out again by the half after the motion.
+    What friction holds thus does not creep: it sets out with the velocity against which forces and damping of half a
+    step work in vain. That energy is taken out again by the half after the motion.
     """
     if system.friction is None:
         return
     point = progress.point
     mass_matrix = system.mass_matrix(point.jacobian)
-    velocity = point.qdot
-    if ahead:
-        velocity = velocity + _half_kick(system, point, force, duration, mass_matrix)
-    change = system.friction.slowed(mass_matrix, velocity, 0.5 * duration) - velocity
+    kick = _half_kick(system, point, force, duration, mass_matrix)
+    share = 0.5 * duration
+    damped = damp(system, mass_matrix, point.qdot, share)[0] if integrator.damps_first else point.qdot
+    wanted = system.friction.slowed(mass_matrix, damped + kick, share) - kick
+    _rub(progress, mass_matrix, undamp(system, mass_matrix, wanted, share) if integrator.damps_first else wanted)
+
+
+def _rub_behind(system: LagrangianSystem, progress: Progress, duration: float) -> None:
+    """Half a step's dry friction after the motion."""
+    if system.friction is not None:
+        mass_matrix = system.mass_matrix(progress.point.jacobian)
+        _rub(progress, mass_matrix, system.friction.slowed(mass_matrix, progress.point.qdot, 0.5 * duration))
+
+
+def _rub(progress: Progress, mass_matrix: Float[Tensor, "K k k"], qdot: Float[Tensor, "K k"]) -> None:
+    """Set the velocity that friction leaves, and count what it took."""
+    point = progress.point
+    change = qdot - point.qdot
     lost = -(apply(mass_matrix, change) * (point.qdot + 0.5 * change)).sum(-1)
-    progress.point = point.with_velocity(point.qdot + change).where(progress.moving, point)
+    progress.point = point.with_velocity(qdot).where(progress.moving, point)
     progress.dissipated = torch.where(progress.moving, progress.dissipated + lost, progress.dissipated)
 
 

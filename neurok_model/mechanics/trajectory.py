@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -38,7 +39,7 @@ class Trajectories:
     dissipated: Float[Tensor, "K times"]
     outcome: Int[Tensor, " K"]
 
-    @property
+    @cached_property
     def energy_drift(self) -> Float[Tensor, " K"]:
         """Largest energy that appeared or vanished without a cause, relative to the energy that was
         exchanged.
@@ -48,6 +49,11 @@ class Trajectories:
         """
         error, exchanged = self._balance()
         return error.amax(1) / exchanged[:, -1]
+
+    def with_drift(self, drift: Float[Tensor, " K"]) -> Trajectories:
+        """These trajectories, of which the energy drift is known already."""
+        self.__dict__["energy_drift"] = drift
+        return self
 
     def _balance(self) -> tuple[Float[Tensor, "K times"], Float[Tensor, "K times"]]:
         """Error of the energy balance at every time, and the energy that had been exchanged by then [J]."""
@@ -64,10 +70,10 @@ class Trajectories:
         They stay at their last state before, with the outcome DIVERGED: a step too long for the motion has put energy
         in from nowhere, and what came after is not a prediction.
         """
-        error, exchanged = self._balance()
-        unstable = error.amax(1) > limit * exchanged[:, -1]
+        unstable = self.energy_drift > limit
         if not bool(unstable.any()):
             return self
+        error, exchanged = self._balance()
         wrong = unstable[:, None] & (error > limit * exchanged)
         times = torch.arange(wrong.shape[1], device=wrong.device)
         first = torch.where(wrong.any(1), wrong.to(torch.int64).argmax(1), wrong.shape[1])

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -61,6 +62,9 @@ class Integrator(ABC):
 
     name: ClassVar[str]
 
+    damps_first: ClassVar[bool] = False
+    """Whether a step begins with half of its damping alone, before forces act (see ``damp``)."""
+
     @abstractmethod
     def step(
         self, system: LagrangianSystem, point: PhasePoint, force: Float[Tensor, "K r"] | None, duration: Duration
@@ -96,3 +100,17 @@ def damp(
     change = -solve(mass_matrix + 0.5 * matrix(duration) * resistance, impulse)
     mean = qdot + 0.5 * change
     return qdot + change, of_candidates(duration, qdot[:, 0]) * (apply(resistance, mean) * mean).sum(-1)
+
+
+def undamp(
+    system: LagrangianSystem,
+    mass_matrix: Float[Tensor, "K k k"],
+    qdot: Float[Tensor, "K k"],
+    duration: Duration,
+) -> Float[Tensor, "K k"]:
+    """The velocity from which ``damp`` makes this one: (G - h D / 2) v = (G + h D / 2) v'."""
+    resistance = system.damping_matrix(mass_matrix)
+    if resistance is None:
+        return qdot
+    share = 0.5 * matrix(duration) * resistance
+    return torch.linalg.solve(mass_matrix - share, apply(mass_matrix + share, qdot)[..., None])[..., 0]

@@ -39,6 +39,7 @@ class Variational(Integrator):
     """
 
     name: ClassVar[str] = "variational"
+    damps_first: ClassVar[bool] = True
     iterations: int = 6
     tolerance: float = 1e-6
 
