@@ -8,8 +8,10 @@ import trimesh
 from evaluation.solids import cube, sheet, together
 from scipy.spatial.transform import Rotation
 
+from neurok_model.data.metaworld import metaworld_folder
 from neurok_model.evaluation.baselines import fit_arap, fit_cage, fit_rigid
 from neurok_model.evaluation.evidence import Evidence
+from neurok_model.evaluation.task_sources import metaworld_tasks
 from neurok_model.geometry import TriangleMesh
 
 TURN = Rotation.from_rotvec([0.2, -0.5, 0.9]).as_matrix()
@@ -116,3 +118,15 @@ def test_arap_leaves_unobserved_pieces_alone() -> None:
     seen = np.asarray(trimesh.sample.sample_surface_even(trimesh.Trimesh(*cube(side=0.3)), 400, seed=0)[0])
     found = fit_arap(TriangleMesh(vertices, triangles), Evidence(vertices, seen=seen))
     np.testing.assert_allclose(found[8:], vertices[8:], atol=1e-6)
+
+
+@pytest.mark.skipif(not (metaworld_folder() / "metaworld").is_dir(), reason="metaworld assets: run `make setup`")
+def test_arap_survives_slivers() -> None:
+    """A real window has triangles thin as a hair, whose cotangents know no bound: its sashes still slide."""
+    for task in metaworld_tasks(["window"], 2, seed=0):
+        evidence = Evidence(task.rest, targets=task.target, vertex_targets=task.target)
+        found = fit_arap(TriangleMesh(task.rest, task.triangles), evidence)
+        motion = np.linalg.norm(task.target - task.rest, axis=1)
+        error = np.linalg.norm(found - task.target, axis=1)
+        assert error.mean() < 0.1 * motion.mean()
+        assert error.max() < motion.max()

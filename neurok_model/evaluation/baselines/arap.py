@@ -8,6 +8,7 @@ import numpy as np
 import trimesh
 from jaxtyping import Bool, Float, Int
 
+from neurok_model.evaluation.baselines.rigid import rigid_alignment
 from neurok_model.evaluation.evidence import Evidence
 from neurok_model.geometry import TriangleMesh, triangle_components
 from neurok_model.geometry.components import weld
@@ -23,6 +24,9 @@ ITERATIONS = 20
 
 MATCHING_ROUNDS = 5
 """How often handles are matched anew to a cloud."""
+
+SPOILED = 2.0
+"""A part whose vertices go farther than so many times as far as its handles has not been solved."""
 
 FEWEST_VERTICES = 1000
 """Coarser meshes are subdivided, twice at most: a cloud needs vertices all over the surface to be matched to."""
@@ -131,6 +135,14 @@ def _deformed(
             open3d.utility.Vector3dVector(wanted),
             max_iter=ITERATIONS,
         )
-    positions = np.asarray(deformed.vertices)
-    # Degenerate triangles have no cotangents; a vertex they spoil stays where it was.
-    return np.where(np.isfinite(positions), positions, surface.vertices)
+    positions = np.array(deformed.vertices)
+    for component in np.unique(surface.component):
+        own = np.flatnonzero(surface.component == component)
+        held = np.isin(handles, own)
+        before, after = surface.vertices[handles[held]], wanted[held]
+        # Slivers have cotangents without bound, and spoil the solution of their part: it follows its handles rigidly.
+        reach = SPOILED * (np.linalg.norm(after - before, axis=1).max() + 1e-3 * np.ptp(surface.vertices, axis=0).max())
+        if not (np.linalg.norm(positions[own] - surface.vertices[own], axis=1) <= reach).all():
+            rotation, translation = rigid_alignment(before, after, np.ones(len(before)))
+            positions[own] = surface.vertices[own] @ rotation.T + translation
+    return positions
