@@ -19,6 +19,7 @@ class NetworkConfiguration:
         decoder_layers: self-attention blocks of the decoder.
         latent_tokens: tokens that make up z.
         latent_channels: numbers per latent token; z has latent_tokens * latent_channels dimensions.
+        gates: whether every object opens and closes the latent coordinates that its decoder listens to.
         fourier_octaves: octaves of the positional embedding.
         head: "blend_skinning" (fixed weights, moving handles), "pointwise" (the paper's free output), or "displacement"
             (free output without dual quaternions, neither into the deformation encoder nor out of the decoder).
@@ -36,7 +37,8 @@ class NetworkConfiguration:
     deformation_layers: int = 2
     decoder_layers: int = 3
     latent_tokens: int = 8
-    latent_channels: int = 4
+    latent_channels: int = 1
+    gates: bool = True
     fourier_octaves: int = 7
     head: str = "blend_skinning"
     handles: int = 16

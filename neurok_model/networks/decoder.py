@@ -18,6 +18,9 @@ from neurok_model.networks.configuration import NetworkConfiguration
 from neurok_model.networks.prior_encoder import KinematicPrior
 from neurok_model.networks.surface_features import SurfaceFeatures
 
+INITIAL_OPENING = 2.0
+"""Logit of the gates before training: nearly open."""
+
 INITIAL_MOTION = 0.3
 """Size of the handles' motions (radians, longest sides) for latents at the prior's scale, before training."""
 
@@ -208,6 +211,23 @@ HEADS: dict[str, type[Head]] = {
 }
 
 
+class LatentGates(nn.Module):
+    """Which latent coordinates an object's decoder listens to, each between 0 and 1; they do not depend on z.
+
+    A laptop has one way to move and a desk lamp five: a closed gate takes a coordinate out of everything at once.
+    """
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        opening = nn.Linear(width, channels)
+        nn.init.constant_(opening.bias, INITIAL_OPENING)
+        self.to_opening = nn.Sequential(Normalise(width), opening)
+
+    def forward(self, tokens: Float[Tensor, "b l w"]) -> Float[Tensor, "b k"]:
+        """Read the gates of z from its tokens, as they stand after reading the object."""
+        return torch.sigmoid(self.to_opening(tokens)).flatten(-2)
+
+
 class Decoder(nn.Module):
     """D(z, M0): latent tokens and the head's tokens exchange, read the context, and move the points."""
 
@@ -219,6 +239,7 @@ class Decoder(nn.Module):
         self.embed_latent = unit_gain(configuration.latent_channels, width)
         self.inform = unit_gain(configuration.latent_dimension, width)
         self.position = learned_tokens(configuration.latent_tokens, width)
+        self.to_gates = LatentGates(width, configuration.latent_channels) if configuration.gates else None
         self.head: Head = HEADS[configuration.head](configuration)
         self.read_context = CrossBlock(width, heads)
         self.exchange = SelfBlock(width, heads)
@@ -234,7 +255,8 @@ class Decoder(nn.Module):
         tokens = torch.cat((self.head.tokens, self.position)).expand(len(points), -1, -1)
         tokens = self.read_again(self.exchange(self.read_context(tokens, prior.context)), prior.context)
         own, latent = tokens.split((len(self.head.tokens), self.latent_tokens), dim=1)
-        return BoundDecoder(self, self.head.bind(features, points, own), own, latent, points)
+        gates = None if self.to_gates is None else self.to_gates(latent).to(points.dtype)
+        return BoundDecoder(self, self.head.bind(features, points, own), own, latent, points, gates=gates)
 
 
 class BoundDecoder:
@@ -248,12 +270,14 @@ class BoundDecoder:
         latent_tokens: Float[Tensor, "b l w"],
         points: Float[Tensor, "b n 3"],
         driving: tuple[Int[Tensor, "v k"], Float[Tensor, "v k"]] | None = None,
+        gates: Float[Tensor, "b d"] | None = None,
     ) -> None:
         self.decoder = decoder
         self.bound = bound
         self.own_tokens = own_tokens
         self.latent_tokens = latent_tokens
         self.points = points
+        self.gates = gates
         self._driving = driving
 
     def driven(
@@ -263,13 +287,27 @@ class BoundDecoder:
         averaged = self.decoder.head.drive(self.bound, index, weight)
         if averaged is None:
             return BoundDecoder(
-                self.decoder, self.bound, self.own_tokens, self.latent_tokens, vertices, (index, weight)
+                self.decoder, self.bound, self.own_tokens, self.latent_tokens, vertices, (index, weight), self.gates
             )
-        return BoundDecoder(self.decoder, averaged, self.own_tokens, self.latent_tokens, vertices)
+        return BoundDecoder(self.decoder, averaged, self.own_tokens, self.latent_tokens, vertices, gates=self.gates)
+
+    def of_first(self, count: int) -> BoundDecoder:
+        """The decoder of the first ``count`` objects alone."""
+        return BoundDecoder(
+            self.decoder,
+            tuple(part[:count] for part in self.bound),
+            self.own_tokens[:count],
+            self.latent_tokens[:count],
+            self.points[:count],
+            self._driving,
+            None if self.gates is None else self.gates[:count],
+        )
 
     def dual_quaternions(self, latents: Float[Tensor, "b f k"]) -> Float[Tensor, "b f n 8"]:
         """Motion of every bound point for f latents per object, as dual quaternions (not normalised)."""
         decoder = self.decoder
+        if self.gates is not None:
+            latents = latents * self.gates[:, None]
         latent = decoder.embed_latent(latents.unflatten(-1, (decoder.latent_tokens, -1)))
         latent = latent + self.latent_tokens[:, None]
         # The head's tokens know z from the start; by attention alone they would learn of it only slowly.

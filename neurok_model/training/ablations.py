@@ -54,6 +54,14 @@ ABLATIONS = {
         "without nested dropout",
         lambda configuration: replace(configuration, schedule=replace(configuration.schedule, nested_share=0.0)),
     ),
+    "spread": Ablation(
+        "without counting directions",
+        lambda configuration: replace(configuration, schedule=replace(configuration.schedule, spread=0.0)),
+    ),
+    "gates": Ablation(
+        "without gates",
+        lambda configuration: replace(configuration, networks=replace(configuration.networks, gates=False)),
+    ),
     "squeeze": Ablation(
         "without the squeeze",
         lambda configuration: replace(

@@ -26,7 +26,7 @@ class TrainingConfiguration:
     Args:
         output: folder for checkpoints, curves and the resumable state.
         initial: checkpoint (safetensors) whose weights the run starts from, with a fresh optimiser; random weights
-            when left out. A run that is continued ignores it.
+            when left out. Of networks of another form it takes what fits. A run that is continued ignores it.
         ablation: name of the ingredient that is left out, see ``neurok_model/training/ablations.py``.
         steps: optimisation steps of the whole run.
         seed: seed of weights, data and noise.

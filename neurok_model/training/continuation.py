@@ -10,28 +10,51 @@ from neurok_model.networks import NeurokNetworks, load_checkpoint
 from neurok_model.training.configuration import TrainingConfiguration
 from neurok_model.training.state import Progress
 
+LEAST_TAKEN_OVER = 0.5
+"""Share of the weights that a checkpoint of another form must give."""
+
 
 def initial_networks(configuration: TrainingConfiguration) -> tuple[NeurokNetworks, int]:
     """Networks to start from, and the deformations that they have already seen.
 
+    A checkpoint of another form gives what fits, by name and shape; the rest starts at random.
+
     Raises:
-        NeurokError: ``INVALID_PARAMETER`` when the initial checkpoint holds networks of another form.
+        NeurokError: ``INVALID_PARAMETER`` when less than half of the weights fit.
     """
     if configuration.initial is None:
         return NeurokNetworks(configuration.networks), 0
     networks, description = load_checkpoint(configuration.initial)
     if networks.configuration != configuration.networks:
-        raise NeurokError(
-            ErrorCode.INVALID_PARAMETER,
-            "initial",
-            f"{configuration.initial} with {_listed(description['networks'], configuration.networks.to_dictionary())}",
-            "networks of the form that is trained; `neurok train CHECKPOINT.json` takes their settings over",
-        )
+        networks = _taken_over(networks, configuration)
     training = description["training"]
     if "compute" in training:
         return networks, int(training["compute"]["deformations"])
     pairs = training.get("pairs", {})
     return networks, training.get("finished_steps", 0) * pairs.get("objects", 0) * pairs.get("targets", 0)
+
+
+def _taken_over(source: NeurokNetworks, configuration: TrainingConfiguration) -> NeurokNetworks:
+    """Random networks of the wanted form, with every tensor of the source that has a place in them."""
+    networks = NeurokNetworks(configuration.networks)
+    wanted = networks.state_dict()
+    fitting = {
+        name: value
+        for name, value in source.state_dict().items()
+        if name in wanted and wanted[name].shape == value.shape
+    }
+    share = sum(value.numel() for value in fitting.values()) / sum(value.numel() for value in wanted.values())
+    if share < LEAST_TAKEN_OVER:
+        before, after = source.configuration.to_dictionary(), configuration.networks.to_dictionary()
+        raise NeurokError(
+            ErrorCode.INVALID_PARAMETER,
+            "initial",
+            f"{configuration.initial} with {_listed(before, after)}, of which {share:.0%} of the weights fit",
+            f"networks that share {LEAST_TAKEN_OVER:.0%} of their weights with those that are trained; "
+            "`neurok train CHECKPOINT.json` takes their settings over",
+        )
+    networks.load_state_dict(wanted | fitting)
+    return networks
 
 
 def note_changes(saved: Progress, configuration: TrainingConfiguration) -> Progress:

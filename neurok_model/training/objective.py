@@ -4,7 +4,10 @@ In normalised coordinates (longest side of M0 = 1), with means over points and d
 over latent dimensions, r the unit quaternion of each point's true rotation, and D the object's root-mean-square motion
 in the batch:
 
-    loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p),   c(D) = 0.1 / (0.03 + D)
+    loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N]
+    c(D) = 0.1 / (0.03 + D)
+
+N is the number of directions in which the latent moves the surface, see :mod:`neurok_model.training.spread`.
 
 The factor c lets a drawer that opens by a twentieth of its chest count beside a door that swings across the room;
 rotations tell the parts of a mechanism apart where displacements, near a hinge, do not. An absolute error is only
@@ -16,6 +19,7 @@ over 1.6 %.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -25,9 +29,13 @@ from torch import Tensor
 from neurok_model.data.pairs import PairBatch
 from neurok_model.geometry import dual_quaternions as dq
 from neurok_model.networks import KinematicPrior, NeurokNetworks, Posterior
+from neurok_model.networks.decoder import BoundDecoder
+from neurok_model.training.spread import latent_spread
 
 SQUARED_WEIGHT = 10.0
 ROTATION_WEIGHT = 1.0
+SPREAD_SHARE = 0.25
+"""Share of the objects of a batch whose directions are counted: as many decodings as the deformations need."""
 USUAL_MOTION = 0.1
 """Root-mean-square motion at which an object's error counts about as it is."""
 LEAST_MOTION = 0.03
@@ -44,6 +52,7 @@ class LossTerms(NamedTuple):
     mean_distance: Float[Tensor, ""]
     divergence: Float[Tensor, ""]
     active_dimensions: Float[Tensor, ""]
+    effective_directions: Float[Tensor, ""]
 
 
 class ObjectiveWeights(NamedTuple):
@@ -51,6 +60,7 @@ class ObjectiveWeights(NamedTuple):
 
     divergence: float
     nested_dropout: float
+    spread: float = 0.0
 
 
 def divergence_per_dimension(posterior: Posterior, prior: KinematicPrior) -> Float[Tensor, "b f k"]:
@@ -82,6 +92,15 @@ def keep_leading_dimensions(
     untouched = torch.rand(objects, generator=generator) >= share
     kept = torch.where(untouched, dimensions, kept).to(latents.device)
     return torch.where((rank < kept[:, None])[:, None], latents, prior.mean[:, None].to(latents.dtype))
+
+
+def prior_spread(bound: BoundDecoder, prior: KinematicPrior, generator: torch.Generator) -> Float[Tensor, " few"]:
+    """Directions that move the surface, about one draw of the prior for some of the objects."""
+    count = math.ceil(SPREAD_SHARE * len(prior.mean))
+    mean = prior.mean[:count].to(bound.points.dtype)
+    draw = mean + torch.randn(mean.shape, generator=generator).to(mean)
+    signs = (2.0 * torch.randint(2, mean.shape, generator=generator) - 1.0).to(mean)
+    return latent_spread(bound.of_first(count), draw, signs)
 
 
 def objective(
@@ -128,7 +147,8 @@ def objective(
     squared = per_object.mean()
     absolute = error.abs().sum(-1).mean()
     total_divergence = divergence.sum(-1).mean()
-    total = reconstruction + weights.divergence * total_divergence
+    directions = prior_spread(bound, prior, generator) if weights.spread > 0.0 else torch.ones_like(per_object[:1])
+    total = reconstruction + weights.divergence * total_divergence + weights.spread * directions.log().mean()
     return LossTerms(
         total,
         squared.detach(),
@@ -137,4 +157,5 @@ def objective(
         error.detach().norm(dim=-1).mean(),
         total_divergence.detach(),
         (divergence.detach().mean(dim=(0, 1)) > 0.1).sum().float(),
+        directions.detach().mean(),
     )

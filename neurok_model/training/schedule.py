@@ -29,6 +29,7 @@ class ScheduleConfiguration:
         squeeze_divergence: lambda of the squeeze.
         final_divergence: lambda of the rest.
         nested_share: share of objects under nested dropout.
+        spread: weight beta of the number of latent directions, from ``nested_from`` on.
         final_learning_rate: last learning rate as a share of the peak.
     """
 
@@ -42,6 +43,7 @@ class ScheduleConfiguration:
     squeeze_divergence: float = 1.5e-3
     final_divergence: float = 7e-4
     nested_share: float = 0.5
+    spread: float = 5e-3
     final_learning_rate: float = 0.02
 
     def learning_rate_factor(self, step: int, steps: int) -> float:
@@ -56,6 +58,7 @@ class ScheduleConfiguration:
         return ObjectiveWeights(
             divergence=self._divergence(progress),
             nested_dropout=self.nested_share if progress >= self.nested_from else 0.0,
+            spread=self.spread if progress >= self.nested_from else 0.0,
         )
 
     def _divergence(self, progress: float) -> float:

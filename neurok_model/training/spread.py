@@ -1,0 +1,42 @@
+"""How many directions of the latent move the surface: what training keeps small.
+
+For finite steps e_i along every latent coordinate from one draw of the prior, the displacements u_i they cause and
+S_ij = <u_i, u_j> averaged over the surface, with eigenvalues s_i,
+
+    N = (sum_i sqrt(s_i))^2 / sum_i s_i
+
+lies between 1 (one direction moves everything) and the latent's dimension (all move it alike). It does not change with
+the size of the motion, so a decoder cannot make it small by standing still, and it feels directions that move the
+surface only a little, which the divergence alone leaves as they are: it charges for what z tells about the
+deformations, not for what z does that no deformation asks for.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neurok_model.networks.decoder import BoundDecoder
+
+SOFTENING = 1e-4
+"""Share of the mean square motion that is added to every eigenvalue, where the root has no slope."""
+
+
+def effective_directions(products: Float[Tensor, "b k k"]) -> Float[Tensor, " b"]:
+    """N for matrices S of inner products: 1 for one direction, k for k alike and orthogonal ones."""
+    dimension = products.shape[-1]
+    mean = products.diagonal(dim1=-2, dim2=-1).mean(-1).clamp_min(1e-12)
+    softening = SOFTENING * torch.eye(dimension, dtype=products.dtype, device=products.device)
+    eigenvalues = torch.linalg.eigvalsh(products / mean[:, None, None] + softening).clamp_min(0.5 * SOFTENING)
+    return eigenvalues.sqrt().sum(-1).square() / eigenvalues.sum(-1)
+
+
+def latent_spread(bound: BoundDecoder, start: Float[Tensor, "b k"], signs: Float[Tensor, "b k"]) -> Float[Tensor, " b"]:
+    """N of every object, for steps of one standard deviation from ``start``, forwards or backwards by ``signs``."""
+    steps = torch.diag_embed(signs)
+    still = torch.zeros_like(steps[:, :1])
+    moved = bound.displacement(start[:, None] + torch.cat((still, steps), dim=1))
+    caused = (moved[:, 1:] - moved[:, :1]).flatten(2)
+    with torch.autocast(caused.device.type, enabled=False):
+        return effective_directions(caused.float() @ caused.float().mT / bound.points.shape[1])
