@@ -145,6 +145,21 @@ def test_a_checkpoint_starts_a_run_with_its_weights_alone(tmp_path):
         train(wider, QUIET)
 
 
+def test_networks_of_another_form_take_over_what_fits(tmp_path):
+    """Protects changes of the latent: what both forms share comes over, and what they do not starts at random."""
+    first = train(replace(CONFIGURATION, output=tmp_path / "first"), QUIET)
+    networks = replace(CONFIGURATION.networks, latent_tokens=5)
+    second = replace(
+        CONFIGURATION, networks=networks, initial=first, learning_rate=1e-12, steps=1, output=tmp_path / "second"
+    )
+    before, after = load_file(first), load_file(train(second, QUIET))
+    assert before.keys() == after.keys()
+    fits = {name for name in before if before[name].shape == after[name].shape}
+    assert {"decoder.position", "prior_encoder.latent_tokens"} <= before.keys() - fits
+    for name in fits:
+        torch.testing.assert_close(after[name], before[name], atol=1e-6, rtol=0, msg=name)
+
+
 def test_a_damaged_state_is_refused(tmp_path):
     """Protects against continuing from rubbish: a state that was cut off is an error with its path, not a traceback."""
     configuration = replace(CONFIGURATION, steps=3, output=tmp_path)
