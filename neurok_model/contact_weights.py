@@ -26,8 +26,7 @@ def affine_weights(
     """
     offset = neighbours - point[:, None]
     squared = offset.square().sum(-1)
-    # Scale and softening are constants of the neighbourhood, not functions of the point.
-    reach = (squared.detach() * used).sum(1, keepdim=True) / used.sum(1, keepdim=True)
+    reach = (squared * used).sum(1, keepdim=True) / used.sum(1, keepdim=True)
     weight = used / (squared + 1e-3 * reach + 1e-18)
     basis = torch.cat((torch.ones_like(offset[..., :1]), offset / reach.sqrt().clamp_min(1e-9)[..., None]), dim=-1)
     normal = basis.mT @ (weight[..., None] * basis)

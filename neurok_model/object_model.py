@@ -15,6 +15,7 @@ from neurok_model.assembly import ObjectParts
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.estimation import fit_configuration
 from neurok_model.geometry import PointCloud, TriangleMesh
+from neurok_model.gradients import DifferentiableMotion, DifferentiablePush, differentiable_motion
 from neurok_model.identification import IDENTIFIED, IdentifiedPhysics, MotionObservation, identify_physics
 from neurok_model.mechanics import (
     Contact,
@@ -253,6 +254,33 @@ class ObjectModel:
             tracked,
             final,
             {"contact_fit": fit_time, "integrate": integrate_time, "decode": decode_time},
+        )
+
+    def differentiable_motion(
+        self,
+        pushes: Sequence[DifferentiablePush],
+        *,
+        horizon: float,
+        step: float,
+        q: Float[torch.Tensor, " k"] | None = None,
+        qdot: Float[torch.Tensor, " k"] | None = None,
+        settings: RolloutSettings | None = None,
+    ) -> DifferentiableMotion:
+        """Predict a motion whose cost can be differentiated by contacts and initial state.
+
+        Args:
+            pushes: forces on the surface, in tensors.
+            horizon: how far to look, s.
+            step: time between frames, s.
+            q: initial coordinates; rest when left out.
+            qdot: initial velocities, 1/s; zero when left out.
+            settings: integrator and tolerances.
+
+        Raises:
+            NeurokError: as ``predict``, and INVALID_PARAMETER for the compiled backend.
+        """
+        return differentiable_motion(
+            self.surface, self.system, pushes, horizon=horizon, step=step, q=q, qdot=qdot, settings=settings
         )
 
     def identify(

@@ -114,22 +114,38 @@ class ReducedSurface:
         Raises:
             NeurokError: (the returned function) CONTACT_OFF_SURFACE for a point too far from the surface.
         """
-        standing = self.points(q)
-        tree = cKDTree(standing)
-        component = self.scan.samples.component
+        y = self.embedding_coordinates(q)
 
         def modes(points: Float[np.ndarray, "p 3"]) -> Float[Tensor, "p 3 r"]:
-            neighbours = min(4 * CONTACT_NEIGHBOURS, len(standing))
-            distance, index = tree.query(points, k=neighbours)
-            distance, index = distance.reshape(len(points), -1), index.reshape(len(points), -1)
-            self._check_reach(points, distance[:, 0])
-            same = component[index] == component[index[:, :1]]
-            used = torch.as_tensor(same & (np.cumsum(same, axis=1) <= CONTACT_NEIGHBOURS))
-            weight = affine_weights(torch.as_tensor(standing[index]), used, torch.as_tensor(points))
-            rows = self._point_modes[torch.as_tensor(index, device=self._point_modes.device)]
-            return torch.einsum("pn,pncr->pcr", weight.to(rows), rows)
+            return self.contact_rows(y.double(), torch.as_tensor(points, device=y.device))
 
         return modes
+
+    def contact_rows(self, y: Float[Tensor, " r"], points: Float[Tensor, "p 3"]) -> Float[Tensor, "p 3 r"]:
+        """Phi at contact points on the surface as it stands at y; differentiable by both.
+
+        Args:
+            y: embedding coordinates where the contacts are made.
+            points: on the surface as it then stands [m].
+
+        Raises:
+            NeurokError: CONTACT_OFF_SURFACE for a point too far from the surface.
+        """
+        standing = torch.as_tensor(self.scan.samples.points).to(y) + self._point_modes.to(y) @ y
+        places = points.detach().cpu().numpy()
+        neighbours = min(4 * CONTACT_NEIGHBOURS, len(standing))
+        distance, index = cKDTree(standing.detach().cpu().numpy()).query(places, k=neighbours)
+        distance, index = distance.reshape(len(places), -1), index.reshape(len(places), -1)
+        self._check_reach(places, distance[:, 0])
+        component = self.scan.samples.component
+        same = component[index] == component[index[:, :1]]
+        used = torch.as_tensor(same & (np.cumsum(same, axis=1) <= CONTACT_NEIGHBOURS), device=y.device)
+        chosen = torch.as_tensor(index, device=y.device)
+        weight = affine_weights(standing[chosen], used, points.to(y))
+        rows = self._point_modes[chosen]
+        # Where nothing is to be differentiated, rows stay in the modes' own precision.
+        kind = y if weight.requires_grad else rows
+        return torch.einsum("pn,pncr->pcr", weight.to(kind), rows.to(kind))
 
     def _check_reach(self, points: Float[np.ndarray, "p 3"], distance: Float[np.ndarray, " p"]) -> None:
         far = distance > self.contact_reach

@@ -151,14 +151,20 @@ class Walls(CoordinatePotential):
 
     def value(self, q: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch"]:
         """Return the barrier's energy."""
-        return self.energy * self._depth(self.region.distance(q)) ** 3
+        distance, _ = self._beyond(q)
+        return self.energy * self._depth(distance) ** 3
 
     def gradient(self, q: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch k"]:
         """Return 3 energy depth^2 / width * grad d."""
-        distance = self.region.distance(q)
+        distance, direction = self._beyond(q)
         slope = 3.0 * self.energy / self.width * self._depth(distance).square()
-        direction = (q - self.region.mean) @ self.region.precision
-        return (slope / distance.clamp_min(self.region.radius))[..., None] * direction
+        return (slope / distance)[..., None] * direction
+
+    def _beyond(self, q: Float[Tensor, "*batch k"]) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch k"]]:
+        """Distance from the mean, at least the radius (the root has no slope at the mean itself), and P (q - mean)."""
+        offset = q - self.region.mean
+        direction = offset @ self.region.precision
+        return (direction * offset).sum(-1).clamp_min(self.region.radius**2).sqrt(), direction
 
     def _depth(self, distance: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
         return (distance - self.region.radius).clamp_min(0.0) / self.width

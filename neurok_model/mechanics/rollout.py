@@ -83,7 +83,8 @@ def rollout(
 
     Raises:
         NeurokError: INVALID_HORIZON for a horizon or step that is not positive and finite; INVALID_PARAMETER
-            for a state that is not finite or of another shape, and for what the compiled backend cannot do.
+            for a state that is not finite or of another shape, for what the compiled backend cannot do, and for
+            gradients through obstacles.
     """
     settings = settings or RolloutSettings()
     steps = step_count(horizon, step)
@@ -125,6 +126,9 @@ def _backend(
     system: LagrangianSystem, start: State, actions: Actions, settings: RolloutSettings
 ) -> Callable[..., Trajectories]:
     """The function that integrates: machine code where it can do what is asked for."""
+    if system.constraints and fast_path.wants_gradient(start, actions):
+        allowed = "a system without obstacles and stops: impacts have no gradients here"
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "requires_grad", "True", allowed)
     if settings.backend == "reference":
         return reference.integrate
     refusal = fast_path.refusal(system, start, actions, settings.integrator)
