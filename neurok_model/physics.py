@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.mechanics import MechanicsConfiguration
 
-Support = Literal["anchored", "free", "pinned"]
+SUPPORTS = ("anchored", "free", "pinned")
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class PhysicsParameters(MechanicsConfiguration):
 
     mass: float = 1.0
     contact_tolerance: float = 0.05
-    support: Support = "anchored"
+    support: str = "anchored"
     pinned_centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
     pinned_radius: float = 0.05
 
@@ -41,8 +40,8 @@ class PhysicsParameters(MechanicsConfiguration):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0.0):
                 raise NeurokError(ErrorCode.INVALID_PARAMETER, name, value, "a finite number above 0")
-        if self.support not in get_args(Support):
-            allowed = "one of " + ", ".join(get_args(Support))
+        if self.support not in SUPPORTS:
+            allowed = "one of " + ", ".join(SUPPORTS)
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "support", self.support, allowed)
         if self.support == "pinned" and not (math.isfinite(self.pinned_radius) and self.pinned_radius > 0.0):
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "pinned_radius", self.pinned_radius, "a length above 0 m")
