@@ -4,10 +4,10 @@ In normalised coordinates (longest side of M0 = 1), with means over points and d
 over latent dimensions, r the unit quaternion of each point's true rotation, and D the object's root-mean-square motion
 in the batch:
 
-    loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N]
+    loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N + ...]
     c(D) = 0.1 / (0.03 + D)
 
-N is the number of directions in which the latent moves the surface, see :mod:`neurok_model.training.spread`.
+The last term counts the directions in which the latent moves the surface, see :mod:`neurok_model.training.spread`.
 
 The factor c lets a drawer that opens by a twentieth of its chest count beside a door that swings across the room;
 rotations tell the parts of a mechanism apart where displacements, near a hinge, do not. An absolute error is only
@@ -30,7 +30,7 @@ from neurok_model.data.pairs import PairBatch
 from neurok_model.geometry import dual_quaternions as dq
 from neurok_model.networks import KinematicPrior, NeurokNetworks, Posterior
 from neurok_model.networks.decoder import BoundDecoder
-from neurok_model.training.spread import latent_spread
+from neurok_model.training.spread import latent_products, spread_penalty
 
 SQUARED_WEIGHT = 10.0
 ROTATION_WEIGHT = 1.0
@@ -94,13 +94,13 @@ def keep_leading_dimensions(
     return torch.where((rank < kept[:, None])[:, None], latents, prior.mean[:, None].to(latents.dtype))
 
 
-def prior_spread(bound: BoundDecoder, prior: KinematicPrior, generator: torch.Generator) -> Float[Tensor, " few"]:
-    """Directions that move the surface, about one draw of the prior for some of the objects."""
+def prior_products(bound: BoundDecoder, prior: KinematicPrior, generator: torch.Generator) -> Float[Tensor, "few k k"]:
+    """How alike the latent's directions move the surface, about one draw of the prior for some of the objects."""
     count = math.ceil(SPREAD_SHARE * len(prior.mean))
     mean = prior.mean[:count].to(bound.points.dtype)
     draw = mean + torch.randn(mean.shape, generator=generator).to(mean)
     signs = (2.0 * torch.randint(2, mean.shape, generator=generator) - 1.0).to(mean)
-    return latent_spread(bound.of_first(count), draw, signs)
+    return latent_products(bound.of_first(count), draw, signs)
 
 
 def objective(
@@ -122,13 +122,13 @@ def objective(
     """
     seen, asked = slice(None, deformation_points), slice(deformation_points, None)
     prior = networks.prior_encoder(batch.scan_points, batch.scan_normals)
-    motion = dq.from_motion(
+    seen_motion = dq.from_motion(
         batch.rotation[:, :, seen],
         batch.points[:, None, seen],
         batch.points[:, None, seen] + batch.displacement[:, :, seen],
     )
     posterior = networks.deformation_encoder(
-        prior, batch.points[:, seen], batch.normals[:, seen], batch.displacement[:, :, seen], motion
+        prior, batch.points[:, seen], batch.normals[:, seen], batch.displacement[:, :, seen], seen_motion
     )
     posterior = Posterior(*(part.to(batch.points.dtype) for part in posterior))
     noise = torch.randn(posterior.mean.shape, generator=generator).to(posterior.mean)
@@ -139,7 +139,8 @@ def objective(
     moved = bound.dual_quaternions(latents)
     points, truth = batch.points[:, None, asked], batch.displacement[:, :, asked]
     error = dq.transform_points(moved, points) - points - truth
-    factor = USUAL_MOTION / (LEAST_MOTION + truth.square().sum(-1).mean((1, 2)).sqrt())
+    motion = truth.square().sum(-1).mean((1, 2)).sqrt()
+    factor = USUAL_MOTION / (LEAST_MOTION + motion)
     per_object = error.square().sum(-1).mean((1, 2))
     turned = dq.to_rotation_translation(moved)[0]
     misturned = (1.0 - (turned * batch.rotation[:, :, asked]).sum(-1).square()).mean((1, 2))
@@ -147,8 +148,12 @@ def objective(
     squared = per_object.mean()
     absolute = error.abs().sum(-1).mean()
     total_divergence = divergence.sum(-1).mean()
-    directions = prior_spread(bound, prior, generator) if weights.spread > 0.0 else torch.ones_like(per_object[:1])
-    total = reconstruction + weights.divergence * total_divergence + weights.spread * directions.log().mean()
+    total = reconstruction + weights.divergence * total_divergence
+    directions = torch.ones_like(motion)
+    if weights.spread > 0.0:
+        products = prior_products(bound, prior, generator)
+        penalty, directions = spread_penalty(products, motion[: len(products)])
+        total = total + weights.spread * penalty.mean()
     return LossTerms(
         total,
         squared.detach(),

@@ -8,7 +8,13 @@ S_ij = <u_i, u_j> averaged over the surface, with eigenvalues s_i,
 lies between 1 (one direction moves everything) and the latent's dimension (all move it alike). It does not change with
 the size of the motion, so a decoder cannot make it small by standing still, and it feels directions that move the
 surface only a little, which the divergence alone leaves as they are: it charges for what z tells about the
-deformations, not for what z does that no deformation asks for.
+deformations, not for what z does that no deformation asks for. Alone it has a loophole: a direction that no
+deformation uses may move the surface wildly and so outweigh all others. So draws of the prior must not move the
+surface more than the object's own deformations do, D in root mean square:
+
+    penalty = log N + max(0, log(sum_i s_i / (D + D_0)^2))
+
+A direction can lower log N no faster than it raises the second term.
 """
 
 from __future__ import annotations
@@ -18,6 +24,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neurok_model.networks.decoder import BoundDecoder
+
+LEAST_MOTION = 0.02
+"""D_0, in longest sides: what is allowed to objects that hardly moved in the batch."""
 
 SOFTENING = 1e-4
 """Share of the mean square motion that is added to every eigenvalue, where the root has no slope."""
@@ -32,11 +41,28 @@ def effective_directions(products: Float[Tensor, "b k k"]) -> Float[Tensor, " b"
     return eigenvalues.sqrt().sum(-1).square() / eigenvalues.sum(-1)
 
 
-def latent_spread(bound: BoundDecoder, start: Float[Tensor, "b k"], signs: Float[Tensor, "b k"]) -> Float[Tensor, " b"]:
-    """N of every object, for steps of one standard deviation from ``start``, forwards or backwards by ``signs``."""
+def latent_products(
+    bound: BoundDecoder, start: Float[Tensor, "b k"], signs: Float[Tensor, "b k"]
+) -> Float[Tensor, "b k k"]:
+    """S of every object, for steps of one standard deviation from ``start``, forwards or backwards by ``signs``."""
     steps = torch.diag_embed(signs)
     still = torch.zeros_like(steps[:, :1])
     moved = bound.displacement(start[:, None] + torch.cat((still, steps), dim=1))
     caused = (moved[:, 1:] - moved[:, :1]).flatten(2)
     with torch.autocast(caused.device.type, enabled=False):
-        return effective_directions(caused.float() @ caused.float().mT / bound.points.shape[1])
+        return caused.float() @ caused.float().mT / bound.points.shape[1]
+
+
+def spread_penalty(
+    products: Float[Tensor, "b k k"], motion: Float[Tensor, " b"]
+) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
+    """The penalty of every object, and N.
+
+    Args:
+        products: S, in squared longest sides.
+        motion: D, root-mean-square displacement by the object's deformations, in longest sides.
+    """
+    directions = effective_directions(products)
+    total = products.diagonal(dim1=-2, dim2=-1).sum(-1)
+    excess = (total.clamp_min(1e-12) / (motion + LEAST_MOTION).square()).log().relu()
+    return directions.log() + excess, directions

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurok_model.networks import NetworkConfiguration, NeurokNetworks
-from neurok_model.training.spread import effective_directions, latent_spread
+from neurok_model.training.spread import effective_directions, latent_products, spread_penalty
 
 TINY = NetworkConfiguration(width=32, context_tokens=6, latent_tokens=4, handles=5, neighbours=4)
 
@@ -54,10 +54,23 @@ def test_closed_gates_leave_one_direction():
     normals = torch.nn.functional.normalize(torch.randn(2, 24, 3), dim=-1)
     prior = networks.prior_encoder(points, normals)
     bound = networks.decoder.bind(points, normals, prior)
-    open_spread = latent_spread(bound, prior.mean, torch.ones(2, 4))
+    open_directions = effective_directions(latent_products(bound, prior.mean, torch.ones(2, 4)))
     bound.gates = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
-    closed_spread = latent_spread(bound, prior.mean, torch.ones(2, 4))
-    assert (open_spread > 1.5).all()
-    torch.testing.assert_close(closed_spread, torch.ones(2), rtol=0.15, atol=0.0)
-    alone = latent_spread(bound.of_first(1), prior.mean[:1], torch.ones(1, 4))
-    torch.testing.assert_close(alone, closed_spread[:1])
+    products = latent_products(bound, prior.mean, torch.ones(2, 4))
+    assert (open_directions > 1.5).all()
+    torch.testing.assert_close(effective_directions(products), torch.ones(2), rtol=0.15, atol=0.0)
+    alone = latent_products(bound.of_first(1), prior.mean[:1], torch.ones(1, 4))
+    torch.testing.assert_close(alone, products[:1])
+
+
+def test_a_direction_that_nothing_asks_for_does_not_pay():
+    """Protects against the loophole: one wild direction lowers the count, but never the penalty."""
+    motion = torch.tensor([0.1], dtype=torch.float64)
+    honest = torch.diag_embed(torch.tensor([[0.006, 0.004, 0.002]], dtype=torch.float64))
+    penalties, counts = [], []
+    for wild in (0.0, 0.01, 0.1, 1.0, 10.0):
+        penalty, count = spread_penalty(honest + torch.diag_embed(torch.tensor([[wild, 0.0, 0.0]])), motion)
+        penalties.append(penalty.item())
+        counts.append(count.item())
+    assert counts == sorted(counts, reverse=True)
+    assert penalties == sorted(penalties)
