@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from neurok_model.contact_carrier import ContactCarrier
 from neurok_model.contact_weights import affine_weights
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.mechanics import Embedding
+from neurok_model.request_size import MEMORY_LIMIT, RequestSize
 from neurok_model.scan import PreparedScan
 
 CONTACT_NEIGHBOURS = 12
@@ -29,6 +32,9 @@ class ReducedSurface:
         vertex_modes: called once, when vertices are first asked for; returns Phi at the vertices, [n, 3, r].
         contact_tolerance: largest distance of a contact from the surface, as a share of the longest side.
     """
+
+    memory_limit = MEMORY_LIMIT
+    """Bytes that one request for motion or positions may take."""
 
     def __init__(
         self,
@@ -62,8 +68,9 @@ class ReducedSurface:
         One matrix product serves all states together.
 
         Raises:
-            NeurokError: INVALID_PARAMETER for vertex indices out of range.
+            NeurokError: INVALID_PARAMETER for vertex indices out of range, REQUEST_TOO_LARGE.
         """
+        self.check_positions(q, len(self.rest_vertices) if indices is None else len(indices))
         modes, rest = self.vertex_modes(), self.rest_vertices
         if indices is not None:
             indices = self.checked_indices(indices)
@@ -73,6 +80,23 @@ class ReducedSurface:
         moved = displacement.float().cpu().numpy().reshape(*y.shape[:-1], len(rest), 3)
         moved += rest
         return moved
+
+    def check_positions(self, q: Float[np.ndarray, "*b k"], count: int) -> None:
+        """Refuse the positions of ``count`` vertices in these states where they take too much memory.
+
+        Raises:
+            NeurokError: REQUEST_TOO_LARGE.
+        """
+        states = int(np.prod(np.shape(q)[:-1]))
+        size = RequestSize.of(
+            candidates=states,
+            frames=0,
+            dimension=0,
+            embedding_dimension=self.embedding.embedding_dimension,
+            contacts=0,
+            vertices=count,
+        )
+        size.check(self.memory_limit, f"{count} vertices in {states} states")
 
     def points(self, q: Float[np.ndarray, " k"]) -> Float[np.ndarray, "N 3"]:
         """Positions of the surface points in one state, metres."""
@@ -132,20 +156,38 @@ class ReducedSurface:
             NeurokError: CONTACT_OFF_SURFACE for a point too far from the surface.
         """
         standing = torch.as_tensor(self.scan.samples.points).to(y) + self._point_modes.to(y) @ y
-        places = points.detach().cpu().numpy()
-        neighbours = min(4 * CONTACT_NEIGHBOURS, len(standing))
-        distance, index = cKDTree(standing.detach().cpu().numpy()).query(places, k=neighbours)
-        distance, index = distance.reshape(len(places), -1), index.reshape(len(places), -1)
-        self._check_reach(places, distance[:, 0])
-        component = self.scan.samples.component
-        same = component[index] == component[index[:, :1]]
-        used = torch.as_tensor(same & (np.cumsum(same, axis=1) <= CONTACT_NEIGHBOURS), device=y.device)
+        index, among = self._around(standing.detach().cpu().numpy(), points.detach().cpu().numpy())
+        used = torch.as_tensor(among, device=y.device)
         chosen = torch.as_tensor(index, device=y.device)
         weight = affine_weights(standing[chosen], used, points.to(y))
         rows = self._point_modes[chosen]
         # Where nothing is to be differentiated, rows stay in the modes' own precision.
         kind = y if weight.requires_grad else rows
         return torch.einsum("pn,pncr->pcr", weight.to(kind), rows.to(kind))
+
+    def _around(
+        self, standing: Float[np.ndarray, "N 3"], places: Float[np.ndarray, "p 3"]
+    ) -> tuple[Int[np.ndarray, "p n"], Bool[np.ndarray, "p n"]]:
+        """Surface points near contacts, nearest first, and which of them carry it: those of the part it touches."""
+        neighbours = min(4 * CONTACT_NEIGHBOURS, len(standing))
+        distance, index = cKDTree(standing).query(places, k=neighbours)
+        distance, index = distance.reshape(len(places), -1), index.reshape(len(places), -1)
+        self._check_reach(places, distance[:, 0])
+        component = self.scan.samples.component
+        same = component[index] == component[index[:, :1]]
+        used = same & (np.cumsum(same, axis=1) <= CONTACT_NEIGHBOURS)
+        unclear = np.flatnonzero(~same.all(axis=1)) if len(self.triangles) else ()
+        if len(unclear):
+            nearest = component[index[unclear, 0]]
+            carriers = self._carrier.carriers(standing, places[unclear], nearest)
+            for row, part in zip(unclear[carriers != nearest], carriers[carriers != nearest], strict=True):
+                own = self._carrier.around(standing, places[row], int(part))
+                index[row, : len(own)], used[row] = own, np.arange(neighbours) < len(own)
+        return index, used
+
+    @cached_property
+    def _carrier(self) -> ContactCarrier:
+        return ContactCarrier(self.scan, CONTACT_NEIGHBOURS)
 
     def _check_reach(self, points: Float[np.ndarray, "p 3"], distance: Float[np.ndarray, " p"]) -> None:
         far = distance > self.contact_reach
