@@ -23,7 +23,8 @@ from neurok_model.mechanics import (
     point_functions,
 )
 from neurok_model.physics import PhysicsParameters
-from neurok_model.reduction import PriorRegion, SmoothMap
+from neurok_model.reduction import PriorRegion, SampledRegion, SmoothMap
+from neurok_model.request_size import MEMORY_LIMIT
 from neurok_model.scan import PreparedScan
 from neurok_model.surface import ReducedSurface
 
@@ -40,6 +41,11 @@ class ObjectParts:
         vertex_modes: gives Phi at the vertices, [n, 3, r].
         region: the prior over q.
         mass: kg.
+        surface: makes the surface from the arguments of ``ReducedSurface``; another one where vertices do not follow
+            from modes.
+        memory_limit: bytes that one request may take.
+        sampled: where the embedding was fitted; None where it holds everywhere.
+        refit: makes the parts of the same object, fitted around one more state; None where there is nothing to fit.
     """
 
     scan: PreparedScan
@@ -49,6 +55,10 @@ class ObjectParts:
     vertex_modes: Callable[[], Tensor]
     region: PriorRegion
     mass: float
+    surface: Callable[..., ReducedSurface] = ReducedSurface
+    memory_limit: int = MEMORY_LIMIT
+    sampled: SampledRegion | None = None
+    refit: Callable[[Float[Tensor, " k"]], ObjectParts] | None = None
 
     def of_mass(self, mass: float) -> ObjectParts:
         """The same object of another mass: y, in sqrt(kg) m, grows with the root of it, and Phi shrinks."""
@@ -75,12 +85,16 @@ class ObjectParts:
             dtype: of the mechanics; see ``build_system``.
 
         Raises:
-            NeurokError: INVALID_PARAMETER for a pinned region without an area.
+            NeurokError: INVALID_PARAMETER for a pinned region without an area, or for a base that is not fixed of an
+                object with a surface of its own.
         """
+        if physics.support != "anchored" and self.surface is not ReducedSurface:
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "support", physics.support, "anchored, for an exact object")
         parts = self.of_mass(physics.mass)
-        surface = ReducedSurface(
+        surface = parts.surface(
             parts.scan, parts.embedding, parts.point_modes, parts.vertex_modes, physics.contact_tolerance
         )
+        surface.memory_limit = self.memory_limit
         inner = parts.embedding
         if isinstance(inner, SmoothMap) and inner.device.type == "cpu":
             inner = inner.to(dtype or torch.float64)

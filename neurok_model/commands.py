@@ -14,13 +14,17 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from neurok_model.cache import cache_called
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.evaluation.compactness import CompactnessEvaluation, evaluate_compactness
 from neurok_model.evaluation.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
 from neurok_model.geometry import PointCloud, TriangleMesh
 from neurok_model.mechanics import Push
+from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
 from neurok_model.predictor import Predictor
+from neurok_model.profiling import Stopwatch
+from neurok_model.results import Prediction
 
 Vector = tuple[float, float, float]
 
@@ -40,6 +44,9 @@ class Predict:
         checkpoint: safetensors file; the packaged weights when left out.
         device: "auto", "cpu" or "cuda".
         seed: of the surface points.
+        cache: where compiled objects are kept, so that the same scan never costs twice: "auto" (the user's cache
+            folder), "off", or a folder.
+        exact: move the object by the network itself in every step instead of by its compiled map; minutes, to check.
         profile: show where the time went.
         physics: mass, gravity, stiffness and damping.
     """
@@ -54,34 +61,52 @@ class Predict:
     checkpoint: Path | None = None
     device: str = "auto"
     seed: int = 0
+    cache: str = "auto"
+    exact: bool = False
     profile: bool = False
     physics: PhysicsParameters = field(default_factory=PhysicsParameters)
 
     def run(self, console: Console) -> None:
         """Encode, predict and write."""
-        predictor = Predictor.load(self.checkpoint, device=self.device, seed=self.seed)
-        scan = read_scan(self.scan)
+        stages = Stopwatch()
+        with stages("read"):
+            scan = read_scan(self.scan)
+        with stages("load"):
+            predictor = Predictor.load(
+                self.checkpoint, device=self.device, seed=self.seed, cache=cache_called(self.cache)
+            )
         with console.status("encoding"):
-            model = predictor.encode(scan, self.physics)
+            model = predictor.encode(scan, self.physics, exact=self.exact)
+        stages.add(model.timings)
         push = Push(self.point, self.force, self.duration)
-        prediction = model.predict([push], horizon=self.horizon, step=self.step)
+        with console.status("predicting"):
+            prediction = model.predict([push], horizon=self.horizon, step=self.step)
+        stages.add(prediction.timings)
+        with stages("decode"):
+            vertices = prediction.vertices()
+        with stages("convert"):
+            self._write(model, prediction, vertices)
+        console.print(
+            f"{prediction.outcome.name}: {model.dimension} coordinates, residual {prediction.residual:.2f}, "
+            f"energy drift {prediction.energy_drift:.2%}; frames in {self.output}"
+        )
+        for warning in prediction.warnings:
+            console.print(f"note: {warning}")
+        if self.profile:
+            console.print(stages.table())
+
+    def _write(self, model: ObjectModel, prediction: Prediction, vertices: np.ndarray) -> None:
+        """Write the frames."""
         self.output.parent.mkdir(parents=True, exist_ok=True)
         np.savez(
             self.output,
             times=prediction.times,
-            vertices=prediction.vertices(),
+            vertices=vertices,
             triangles=model.triangles,
             q=prediction.q,
             kinetic_energy=prediction.kinetic_energy,
             potential_energy=prediction.potential_energy,
         )
-        console.print(
-            f"{prediction.outcome.name}: {model.dimension} coordinates, residual {prediction.residual:.2f}, "
-            f"energy drift {prediction.energy_drift:.2%}; frames in {self.output}"
-        )
-        if self.profile:
-            for stage, milliseconds in (model.timings | prediction.timings).items():
-                console.print(f"{stage:>12} {milliseconds:9.1f} ms")
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class FramedSurface(ReducedSurface):
             point_modes = frame.point_modes(functions)
         super().__init__(inner.scan, frame, point_modes, self._modes_at_vertices, 0.0)
         self.contact_reach = inner.contact_reach
+        self.memory_limit = inner.memory_limit
 
     def vertices(
         self, q: Float[np.ndarray, "*b k"], indices: Int[np.ndarray, " p"] | None = None

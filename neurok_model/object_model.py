@@ -29,9 +29,11 @@ from neurok_model.mechanics import (
     gather_actions,
     region_with_base,
     rollout,
+    step_count,
 )
 from neurok_model.physics import PhysicsParameters
-from neurok_model.reduction import PriorRegion
+from neurok_model.reduction import PriorRegion, SampledRegion
+from neurok_model.request_size import check_rollout
 from neurok_model.results import (
     BatchPrediction,
     ObjectState,
@@ -40,6 +42,7 @@ from neurok_model.results import (
     SampledStates,
     StateEstimate,
 )
+from neurok_model.sampled_motion import REFITTED, extrapolated, farthest_outside
 from neurok_model.surface import ReducedSurface
 from neurok_model.surroundings import with_obstacles
 
@@ -116,6 +119,22 @@ class ObjectModel:
             self.parts,
         )
 
+    def refitted(self, state: ObjectState) -> ObjectModel:
+        """The same object, its compiled map fitted around ``state`` as well, in the same coordinates; takes seconds.
+
+        For a state that left what the map was fitted to: see ``Prediction.warnings``.
+
+        Raises:
+            NeurokError: INVALID_PARAMETER for an object that has nothing to fit, or a state of another size.
+        """
+        if self.parts is None or self.parts.refit is None:
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "model", self.object_id, "an object compiled from a scan")
+        q = torch.as_tensor(self._checked(state).q)[-self.region.dimension :]
+        parts = self.parts.refit(q)
+        surface, system = parts.assembled(self.physics)
+        error = getattr(parts.embedding, "relative_error", self.compile_error)
+        return ObjectModel(self.object_id, surface, system, self.region, self.physics, self.timings, error, parts)
+
     @property
     def rest_vertices(self) -> Float[np.ndarray, "n 3"]:
         """The scan's vertices, metres, float32."""
@@ -149,6 +168,7 @@ class ObjectModel:
         uncertainty: IdentifiedPhysics | None = None,
         draws: int = 16,
         seed: int = 0,
+        refit: bool = False,
     ) -> Prediction:
         """Predict the motion that contacts cause.
 
@@ -164,10 +184,12 @@ class ObjectModel:
                 holds what happens under others that could be true as well.
             draws: how many of those.
             seed: of the draws.
+            refit: whether a motion that leaves what the compiled map was fitted to is predicted again by a map that is
+                fitted around where it went, which takes seconds. The warnings say so either way.
 
         Raises:
-            NeurokError: INVALID_HORIZON, INVALID_PARAMETER, CONTACT_OFF_SURFACE, or INVALID_CONTACT for an obstacle
-                that the object is inside of.
+            NeurokError: INVALID_HORIZON, INVALID_PARAMETER, CONTACT_OFF_SURFACE, REQUEST_TOO_LARGE, or INVALID_CONTACT
+                for an obstacle that the object is inside of.
         """
         if uncertainty is not None:
             under = [uncertainty.physics, *uncertainty.draw(draws, seed)]
@@ -180,6 +202,7 @@ class ObjectModel:
                     settings=settings,
                     cancelled=cancelled,
                     obstacles=obstacles,
+                    refit=refit,
                 )
                 for physics in under
             ]
@@ -187,6 +210,18 @@ class ObjectModel:
         result, fit_time, integrate_time = self._rollout(
             [contacts], horizon, step, initial_state, settings, cancelled, obstacles
         )
+        farthest, warnings = farthest_outside(self._sampled, result)
+        if refit and farthest is not None and self.parts is not None and self.parts.refit is not None:
+            again = self.refitted(ObjectState(_numpy(farthest), np.zeros(self.dimension))).predict(
+                contacts,
+                horizon=horizon,
+                step=step,
+                initial_state=initial_state,
+                settings=settings,
+                cancelled=cancelled,
+                obstacles=obstacles,
+            )
+            return replace(again, warnings=(REFITTED, *again.warnings))
         return Prediction(
             times=_numpy(result.times),
             q=_numpy(result.q[0]),
@@ -200,6 +235,7 @@ class ObjectModel:
             energy_drift=float(result.energy_drift[0]),
             timings={"contact_fit": fit_time, "integrate": integrate_time},
             surface=self.surface,
+            warnings=warnings,
         )
 
     def predict_batch(
@@ -229,15 +265,19 @@ class ObjectModel:
             obstacles: what the object cannot pass through, in the frame of the scan.
 
         Raises:
-            NeurokError: INVALID_HORIZON, INVALID_PARAMETER, CONTACT_OFF_SURFACE, or INVALID_CONTACT for an obstacle
-                that the object is inside of.
+            NeurokError: INVALID_HORIZON, INVALID_PARAMETER, CONTACT_OFF_SURFACE, REQUEST_TOO_LARGE, or INVALID_CONTACT
+                for an obstacle that the object is inside of.
         """
         if len(actions) == 0:
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "actions", "none", "at least one candidate")
         if tracked_vertices is not None:
             tracked_vertices = self.surface.checked_indices(tracked_vertices)
+        decoded = {
+            "tracked": 0 if tracked_vertices is None else len(tracked_vertices),
+            "vertices": len(self.rest_vertices) if full_meshes else 0,
+        }
         result, fit_time, integrate_time = self._rollout(
-            actions, horizon, step, initial_state, settings, cancelled, obstacles
+            actions, horizon, step, initial_state, settings, cancelled, obstacles, **decoded
         )
         q = _numpy(result.q)
         begin = time.perf_counter()
@@ -254,6 +294,7 @@ class ObjectModel:
             tracked,
             final,
             {"contact_fit": fit_time, "integrate": integrate_time, "decode": decode_time},
+            extrapolated=extrapolated(self._sampled, result),
         )
 
     def differentiable_motion(
@@ -345,6 +386,11 @@ class ObjectModel:
         q = np.concatenate((np.zeros((count, self.dimension - q.shape[1]), q.dtype), q), axis=1)
         return SampledStates(q, self.surface.vertices(q))
 
+    @property
+    def _sampled(self) -> SampledRegion | None:
+        """Where the compiled map was fitted; None where nothing was."""
+        return None if self.parts is None else self.parts.sampled
+
     def _region_of_all(self) -> PriorRegion:
         """The prior over all coordinates: a free base is anywhere within an arm's length."""
         if self.dimension == self.region.dimension:
@@ -360,11 +406,13 @@ class ObjectModel:
         settings: RolloutSettings | None,
         cancelled: Callable[[], bool] | None,
         obstacles: Sequence[Obstacle],
+        **decoded: int,
     ) -> tuple[Rollout, float, float]:
         """Run the mechanics; returns its result and the milliseconds of contact fit and integration."""
         begin = time.perf_counter()
         start = self._checked(initial_state or self.rest_state)
         embedding = self.system.embedding
+        check_rollout(self.surface.memory_limit, embedding, actions, step_count(horizon, step) + 1, **decoded)
         gathered = gather_actions(actions, self.surface.contact_modes(start.q), embedding.embedding_dimension)
         system = with_obstacles(self.system, self.surface, self.region, obstacles, start.q)
         fit_time = _milliseconds_since(begin)

@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import astuple
-from functools import cache
+from dataclasses import astuple, replace
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neurok_model import compiled_cache
 from neurok_model.assembly import ObjectParts
+from neurok_model.cache import DiskCache
 from neurok_model.device import choose_device
+from neurok_model.encoding import EncodedScan
+from neurok_model.exact_object import exact_parts
 from neurok_model.geometry import PointCloud, TriangleMesh
 from neurok_model.networks import BoundDecoder, KinematicPrior, NeurokNetworks, load_checkpoint
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
-from neurok_model.reduction import compile_object
+from neurok_model.reduction import CompilationSettings, CompiledMap, SampledRegion, compile_object
+from neurok_model.request_size import MEMORY_LIMIT
 from neurok_model.scan import PreparedScan, prepare_scan
 from neurok_model.weights import packaged_checkpoint
 
@@ -34,28 +39,54 @@ class Predictor:
         networks: trained networks, in evaluation mode, on the device to compute on.
         checkpoint_name: what to call them in results.
         seed: of surface points and of the compiled map's samples.
+        cache: where compiled objects are kept from one process to the next; nowhere when left out.
+        settings: how much work to spend on compiling.
+        memory_limit: bytes that one request may take; what would take more is refused before it begins.
     """
 
-    def __init__(self, networks: NeurokNetworks, checkpoint_name: str, seed: int = 0) -> None:
+    def __init__(
+        self,
+        networks: NeurokNetworks,
+        checkpoint_name: str,
+        seed: int = 0,
+        cache: DiskCache | None = None,
+        settings: CompilationSettings | None = None,
+        memory_limit: int = MEMORY_LIMIT,
+    ) -> None:
+        self.memory_limit = memory_limit
         self.networks = networks.requires_grad_(False)
         self.checkpoint_name = checkpoint_name
         self.seed = seed
+        self.cache = cache
+        self.settings = settings or CompilationSettings()
 
     @classmethod
-    def load(cls, checkpoint: Path | None = None, *, device: str = "auto", seed: int = 0) -> Predictor:
+    def load(
+        cls,
+        checkpoint: Path | None = None,
+        *,
+        device: str = "auto",
+        seed: int = 0,
+        cache: DiskCache | None = None,
+        settings: CompilationSettings | None = None,
+        memory_limit: int = MEMORY_LIMIT,
+    ) -> Predictor:
         """Load a checkpoint, or the packaged one.
 
         Args:
             checkpoint: safetensors file with its JSON file beside it.
             device: "auto" (CUDA where there is one, else CPU), "cpu" or "cuda".
             seed: see :class:`Predictor`.
+            cache: see :class:`Predictor`.
+            settings: see :class:`Predictor`.
+            memory_limit: see :class:`Predictor`.
 
         Raises:
             NeurokError: INVALID_CHECKPOINT or INVALID_PARAMETER.
         """
         path = checkpoint or packaged_checkpoint()
         networks, _ = load_checkpoint(path, choose_device(device))
-        return cls(networks, path.stem, seed)
+        return cls(networks, path.stem, seed, cache, settings, memory_limit)
 
     @property
     def device(self) -> torch.device:
@@ -67,6 +98,8 @@ class Predictor:
         scan: TriangleMesh | PointCloud,
         physics: PhysicsParameters | None = None,
         on_progress: Progress | None = None,
+        *,
+        exact: bool = False,
     ) -> ObjectModel:
         """Encode a scan of one object and compile its mechanics.
 
@@ -74,87 +107,118 @@ class Predictor:
             scan: mesh or cloud in metres, z up; the object may stand in any pose.
             physics: mass, gravity, stiffness and damping, which a scan cannot tell.
             on_progress: told the name of each stage as it begins.
+            exact: whether the network itself moves the object in every step, in double precision, instead of what it
+                was compiled to: some thousand times slower, to check the compiled object against. The coordinates q
+                are the same.
 
         Raises:
-            NeurokError: when the scan does not describe an object.
+            NeurokError: when the scan does not describe an object; INVALID_PARAMETER for an exact object whose base
+                is not fixed.
         """
         physics = physics or PhysicsParameters()
         report = on_progress or _ignore
         report("encode")
         begin = time.perf_counter()
         prepared = prepare_scan(scan, self.seed)
-        bound, prior, rest = self._encode(prepared)
-        encoded = time.perf_counter()
+        encoded = EncodedScan(self.networks, prepared, self.seed)
+        key = self._key(prepared)
+        upright = compiled_cache.load_map(self.cache, key, self.device)
+        if upright is None:
+            _ = encoded.parts
+        encode_time = 1e3 * (time.perf_counter() - begin)
         report("compile")
-        box = prepared.normalisation
-        # Compiled in the upright box's frame, so that every choice made on the way is the same for a turned scan.
-        to_world = torch.as_tensor(box.rotation.T, dtype=torch.float32, device=self.device)
+        begin = time.perf_counter()
+        if upright is None:
+            upright = self._compile(prepared, encoded)
+            compiled_cache.store_map(self.cache, key, upright)
+        parts = self._exact_parts(prepared, encoded, upright) if exact else self._parts(prepared, encoded, upright, key)
+        surface, system = parts.assembled(physics)
+        timings = {"encode": encode_time, "compile": 1e3 * (time.perf_counter() - begin)}
+        object_id = self._object_id(prepared, physics)
+        error = 0.0 if exact else upright.relative_error
+        return ObjectModel(object_id, surface, system, parts.region, physics, timings, error, parts)
+
+    def _compile(self, prepared: PreparedScan, encoded: EncodedScan, **more: Any) -> CompiledMap:
+        """Compile for a mass of one kilogram, in the frame of the upright box: every choice made on the way is then the
+        same for a turned scan and for another mass.
+        """
+        _, prior, rest = encoded.parts
         area = torch.as_tensor(prepared.samples.area_share, dtype=torch.float32, device=self.device)
-        upright = compile_object(
-            _MetricDecoder(bound, box.scale),
-            rest,
-            prior.mean[0],
-            physics.mass * area,
-            torch.Generator().manual_seed(self.seed),
-        )
+        generator = torch.Generator().manual_seed(self.seed)
+        decoder = encoded.surface_decoder
+        return compile_object(decoder, rest, prior.mean[0], area, generator, self.settings, **more)
+
+    def _parts(
+        self,
+        prepared: PreparedScan,
+        encoded: EncodedScan,
+        upright: CompiledMap,
+        key: str | None,
+        centres: tuple[Float[Tensor, " k"], ...] = (),
+    ) -> ObjectParts:
+        """What the object is put together from, moved by its compiled map.
+
+        Args:
+            prepared: the scan.
+            encoded: the networks bound to it.
+            upright: the map, in the frame of the upright box.
+            key: of the map in the cache; None for one that is not kept.
+            centres: states that the map was refitted to.
+        """
+        to_world = torch.as_tensor(prepared.normalisation.rotation.T, dtype=torch.float32, device=self.device)
         compiled = upright.turned(to_world)
-        parts = ObjectParts(
+        store = None if key is None else self.cache
+
+        def vertex_modes() -> Float[Tensor, "n 3 r"]:
+            modes = compiled_cache.load_vertex_modes(store, key or "", self.device)
+            if modes is None:
+                with torch.no_grad():
+                    modes = to_world @ upright.modes_at(encoded.vertex_decoder)
+                compiled_cache.store_vertex_modes(store, key or "", modes)
+            return modes
+
+        def refit(centre: Float[Tensor, " k"]) -> ObjectParts:
+            around = (*centres, centre.to(compiled.modes))
+            fitted = self._compile(prepared, encoded, subspace=compiled.subspace, around=torch.stack(around))
+            return self._parts(prepared, encoded, fitted, None, around)
+
+        return ObjectParts(
             prepared,
             compiled,
             compiled.mass_moment,
             compiled.modes,
-            cache(lambda: to_world @ upright.modes_at(self._vertex_decoder(prepared, bound))),
+            cache(vertex_modes),
             compiled.region,
-            physics.mass,
+            mass=1.0,
+            memory_limit=self.memory_limit,
+            sampled=SampledRegion(compiled.region, compiled.sampled_radius, centres),
+            refit=refit,
         )
-        surface, system = parts.assembled(physics)
-        timings = {"encode": 1e3 * (encoded - begin), "compile": 1e3 * (time.perf_counter() - encoded)}
-        object_id = self._object_id(prepared, physics)
-        error = compiled.relative_error
-        return ObjectModel(object_id, surface, system, compiled.region, physics, timings, error, parts)
 
-    @torch.no_grad()
+    def _exact_parts(self, prepared: PreparedScan, encoded: EncodedScan, upright: CompiledMap) -> ObjectParts:
+        """What the object is put together from, moved by the network."""
+        parts = exact_parts(prepared, encoded.in_double_precision(), upright)
+        return replace(parts, memory_limit=self.memory_limit)
+
     def _encode(self, prepared: PreparedScan) -> tuple[BoundDecoder, KinematicPrior, Float[Tensor, " k"]]:
         """Bind the decoder to the surface points; returns it, the prior, and the latent of the scanned pose."""
-        box, samples = prepared.normalisation, prepared.samples
-        points = torch.as_tensor(box.apply(samples.points), dtype=torch.float32, device=self.device)[None]
-        normals = torch.as_tensor(box.direction(samples.normals), dtype=torch.float32, device=self.device)[None]
-        prior = self.networks.prior_encoder(*self._as_trained(points, normals))
-        still = torch.zeros_like(points)[:, None]
-        identity = still.new_zeros(*still.shape[:-1], 8)
-        identity[..., 0] = 1.0
-        posterior = self.networks.deformation_encoder(prior, points, normals, still, identity)
-        bound = self.networks.decoder.bind(points, normals, prior)
-        return bound, prior, posterior.mean[0, 0]
+        return EncodedScan(self.networks, prepared, self.seed).parts
 
-    def _as_trained(self, *columns: Float[Tensor, "b n 3"]) -> tuple[Float[Tensor, "b s 3"], ...]:
-        """As many surface points as the prior encoder was trained with, spread as the others are."""
-        count, wanted = columns[0].shape[1], self.networks.configuration.scan_points
-        chosen = np.random.default_rng(self.seed).permutation(count)[:wanted]
-        return tuple(column[:, torch.as_tensor(chosen, device=column.device)] for column in columns)
+    @cached_property
+    def _digest(self) -> str:
+        """Digest of the networks, which do not change any more."""
+        return compiled_cache.networks_digest(self.networks)
 
-    def _vertex_decoder(self, prepared: PreparedScan, bound: BoundDecoder) -> _MetricDecoder:
-        box = prepared.normalisation
-        vertices = torch.as_tensor(box.apply(prepared.vertices), dtype=torch.float32, device=self.device)[None]
-        index = torch.as_tensor(prepared.drive_index, device=self.device)
-        weight = torch.as_tensor(prepared.drive_weight, dtype=torch.float32, device=self.device)
-        return _MetricDecoder(bound.driven(vertices, index, weight), box.scale)
+    def _key(self, prepared: PreparedScan) -> str:
+        """The name of the object in the cache; empty where there is none."""
+        if self.cache is None:
+            return ""
+        return compiled_cache.object_key(prepared, self._digest, self.settings, self.seed, self.device)
 
     def _object_id(self, prepared: PreparedScan, physics: PhysicsParameters) -> str:
         digest = hashlib.blake2b(digest_size=8)
         digest.update(f"{prepared.content_hash} {astuple(physics)} {self.checkpoint_name} {self.seed}".encode())
         return digest.hexdigest()
-
-
-class _MetricDecoder:
-    """Displacement in metres of one object's points, in the frame of its upright box, for latents [b, k]."""
-
-    def __init__(self, bound: BoundDecoder, scale: float) -> None:
-        self._bound = bound
-        self._scale = scale
-
-    def __call__(self, latents: Float[Tensor, "b k"]) -> Float[Tensor, "b n 3"]:
-        return self._bound.displacement(latents[None])[0] * self._scale
 
 
 def _ignore(stage: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from neurok_model.mechanics import Outcome
 from neurok_model.surface import ReducedSurface
@@ -42,6 +42,7 @@ class Prediction:
         timings: milliseconds of ``contact_fit`` and ``integrate``.
         spread: what else could happen, given how well the physical parameters are known; None where it was not asked
             for.
+        warnings: what a user should know before trusting it, as sentences.
     """
 
     times: Float[np.ndarray, " frames"]
@@ -57,6 +58,7 @@ class Prediction:
     timings: dict[str, float]
     surface: ReducedSurface = field(repr=False)
     spread: PredictionSpread | None = None
+    warnings: tuple[str, ...] = ()
 
     def vertices(self) -> Float[np.ndarray, "frames n 3"]:
         """Vertices of the scan in every frame, metres, float32."""
@@ -101,6 +103,8 @@ class BatchPrediction:
         tracked: positions of the tracked vertices, metres, or None where none were asked for.
         final_vertices: all vertices at the last frame, metres, or None where they were not asked for.
         timings: milliseconds of ``contact_fit``, ``integrate`` and ``decode``.
+        extrapolated: which candidates left the configurations that the compiled map was fitted to, so that their motion
+            from there on says little; see :meth:`ObjectModel.refitted`.
     """
 
     times: Float[np.ndarray, " frames"]
@@ -112,6 +116,7 @@ class BatchPrediction:
     tracked: Float[np.ndarray, "K frames p 3"] | None
     final_vertices: Float[np.ndarray, "K n 3"] | None
     timings: dict[str, float]
+    extrapolated: Bool[np.ndarray, " K"]
 
     @property
     def final_q(self) -> Float[np.ndarray, "K k"]:

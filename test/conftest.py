@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import tempfile
 
 # Both are read when ROS or a numerical library is first loaded, so they are set before any import.
 # LOCALHOST: ROS_LOCALHOST_ONLY=1 would still join multicast. A random domain keeps two test runs on one
@@ -14,6 +15,9 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Compiled objects of tests are kept apart from the user's, and gone afterwards.
+_CACHE = tempfile.TemporaryDirectory(prefix="neurok-test-cache-")
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 import hypothesis  # noqa: E402
 import torch  # noqa: E402

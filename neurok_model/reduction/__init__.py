@@ -7,9 +7,11 @@ from neurok_model.reduction.embedding import Embedding, FunctionEmbedding
 from neurok_model.reduction.exact import ExactEmbedding
 from neurok_model.reduction.fitting import FitSamples, fit_smooth_map, initial_inner_weights
 from neurok_model.reduction.region import PriorRegion
+from neurok_model.reduction.sampled import NEARBY, SampledRegion
 from neurok_model.reduction.smooth_map import SmoothMap
 
 __all__ = [
+    "NEARBY",
     "ActiveSubspace",
     "CompilationSettings",
     "CompiledMap",
@@ -19,6 +21,7 @@ __all__ = [
     "FitSamples",
     "FunctionEmbedding",
     "PriorRegion",
+    "SampledRegion",
     "SmoothMap",
     "active_subspace",
     "compile_object",

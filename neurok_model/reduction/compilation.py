@@ -14,12 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neurok_model.reduction.active_subspace import Displacement, Method, active_subspace
+from neurok_model.reduction.active_subspace import ActiveSubspace, Displacement, Method, active_subspace
 from neurok_model.reduction.compiled_map import CompiledMap
 from neurok_model.reduction.fitting import FitSamples, added_units, fit_smooth_map, initial_inner_weights
 from neurok_model.reduction.region import PriorRegion
 from neurok_model.reduction.smooth_map import SmoothMap
-from neurok_model.reduction.snapshots import DecoderSnapshots, draw_configurations, principal_modes
+from neurok_model.reduction.snapshots import DecoderSnapshots, draw_configurations, draws_near, principal_modes
 
 MODE_SAMPLES = 512
 """Samples that the principal component analysis looks at: more of them change the modes no more."""
@@ -74,6 +74,8 @@ def compile_object(
     masses: Float[Tensor, " n"],
     generator: torch.Generator,
     settings: CompilationSettings | None = None,
+    subspace: ActiveSubspace | None = None,
+    around: Float[Tensor, "c q"] | None = None,
 ) -> CompiledMap:
     """Compile one object.
 
@@ -85,9 +87,11 @@ def compile_object(
         masses: kg of each surface point.
         generator: source of the sampled configurations (CPU).
         settings: how much work to spend.
+        subspace: directions of the coordinates; the active subspace when left out.
+        around: more configurations around which the decoder is sampled, whatever the prior says of them.
     """
     settings = settings or CompilationSettings()
-    subspace = active_subspace(
+    subspace = subspace or active_subspace(
         displacement,
         subspace_latents(rest_latent, prior_mean, settings.subspace_samples, generator),
         masses,
@@ -99,7 +103,8 @@ def compile_object(
     basis = subspace.basis
     mean = (basis.mT @ (prior_mean - rest_latent)).double().cpu()
     region = PriorRegion.of_probability(mean, torch.eye(len(mean), dtype=torch.float64))
-    search = _Search(DecoderSnapshots(displacement, rest_latent, basis, masses), region, basis, generator, settings)
+    snapshots = DecoderSnapshots(displacement, rest_latent, basis, masses)
+    search = _Search(snapshots, region, basis, generator, settings, around)
     form = search.run().to(basis.dtype, basis.device)
 
     missing = (search.weighted_test - form.value(search.test) @ search.modes).norm()
@@ -140,11 +145,16 @@ class _Search:
         reference: Tensor,
         generator: torch.Generator,
         settings: CompilationSettings,
+        around: Float[Tensor, "c q"] | None,
     ) -> None:
         self.decoder, self._region, self._generator, self._settings = decoder, region, generator, settings
         reach = region.radius + settings.beyond_edge
         self.q = draw_configurations(region, settings.samples, generator, reach).to(reference)
         self.test = draw_configurations(region, settings.test_samples + 1, generator)[1:].to(reference)
+        if around is not None:
+            near = [draws_near(around.to(reference), count, generator) for count in (settings.samples // 2, 64)]
+            self.q = torch.cat((self.q[:1], near[0], self.q[1:]))
+            self.test = torch.cat((self.test, near[1]))
         self.weighted, self.weighted_test = decoder.values(self.q), decoder.values(self.test)
         self.modes = principal_modes(
             self.weighted[:MODE_SAMPLES], settings.missing_motion, reference.shape[1], settings.maximum_modes

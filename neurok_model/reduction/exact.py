@@ -49,9 +49,10 @@ class ExactEmbedding(Embedding):
         identity = torch.eye(3, dtype=self.dtype, device=self.device)
         return (self._root[:, :, None] * identity).permute(1, 0, 2).flatten(1)
 
-    def rows(self, index: int) -> Float[Tensor, "3 r"]:
-        """Phi at one of the points."""
-        rows = torch.zeros(3, self.embedding_dimension, dtype=self.dtype, device=self.device)
-        block = torch.eye(3, dtype=self.dtype, device=self.device) / self._root[index]
-        rows[:, 3 * index : 3 * index + 3] = block
-        return rows
+    def all_rows(self) -> Float[Tensor, "n 3 r"]:
+        """Phi at all of the points."""
+        count = len(self._root)
+        rows = torch.zeros(count, 3, count, 3, dtype=self.dtype, device=self.device)
+        each, axis = torch.arange(count)[:, None], torch.arange(3)
+        rows[each, axis, each, axis] = 1.0 / self._root.expand(-1, 3)
+        return rows.flatten(2)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from neurok_model.reduction.active_subspace import Displacement
 from neurok_model.reduction.region import PriorRegion
+from neurok_model.reduction.sampled import NEARBY
 
 DIFFERENCE = 0.02
 """Half the distance, in standard deviations, of the central differences that give derivatives: at it the
@@ -66,6 +67,15 @@ def draw_configurations(
     everything = torch.cat((region.sample(third, generator), edge, near))
     order = torch.randperm(len(everything), generator=generator)
     return torch.cat((torch.zeros_like(near[:1]), everything[order]))
+
+
+def draws_near(centres: Float[Tensor, "c q"], count: int, generator: torch.Generator) -> Float[Tensor, "count q"]:
+    """The centres themselves, then draws at all distances up to ``NEARBY`` from them."""
+    direction = torch.randn(count - len(centres), centres.shape[1], generator=generator).to(centres)
+    distance = NEARBY * torch.rand(len(direction), 1, generator=generator).to(centres)
+    offsets = distance * direction / direction.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    chosen = centres[torch.randint(len(centres), (len(direction),), generator=generator)]
+    return torch.cat((centres, chosen + offsets))
 
 
 def principal_modes(

@@ -1,0 +1,41 @@
+"""Where a compiled map was fitted: the prior's region with a margin, and around the states that it was refitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from neurok_model.reduction.region import PriorRegion
+
+NEARBY = 1.0
+"""Distance from a state, in standard deviations, up to which a map that was refitted to it is trusted."""
+
+
+@dataclass(frozen=True)
+class SampledRegion:
+    """Configurations in which a map was fitted to the decoder; elsewhere it extrapolates.
+
+    Attributes:
+        region: the prior's.
+        reach: distance from its mean, in standard deviations, up to which the decoder was sampled.
+        centres: states around which it was sampled as well.
+    """
+
+    region: PriorRegion
+    reach: float
+    centres: tuple[Float[Tensor, " k"], ...] = ()
+
+    def distance(self, q: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch"]:
+        """How far outside q lies, in standard deviations; negative inside."""
+        outside = self.region.distance(q) - self.reach
+        for centre in self.centres:
+            # The prior is a standard normal one in every direction, so that plain distances count.
+            outside = torch.minimum(outside, (q - centre).norm(dim=-1) - NEARBY)
+        return outside
+
+    def left(self, q: Float[Tensor, "*batch times k"]) -> Bool[Tensor, "*batch"]:
+        """Which motions leave it."""
+        return (self.distance(q) > 0.0).any(-1)
