@@ -8,6 +8,7 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from neurok_model.cache import cache_called
 from neurok_model.errors import NeurokError
 from neurok_model.predictor import Predictor
 from neurok_ros import parameters
@@ -70,6 +71,7 @@ class PredictorNode(LifecycleNode):
         except NeurokError as error:
             self.get_logger().error(f"cannot be configured: {error.code.name}: {error}")
             return TransitionCallbackReturn.FAILURE
+        predictor.cache = cache_called(settings["cache"], int(settings["cache_megabytes"] * 1e6))
         session, worker = ObjectSession(predictor, settings.limits), Worker("predictor")
         runtime = Runtime(
             node=self,

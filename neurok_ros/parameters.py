@@ -99,6 +99,13 @@ _PHYSICS = PhysicsParameters()
 SPECIFICATIONS = (
     _Spec("checkpoint", "", "Path of the model's checkpoint; empty for the one that is shipped", read_only=True),
     _Spec("device", "auto", "Where the model runs: auto, cpu, cuda or cuda:<index>", read_only=True),
+    _Spec(
+        "cache",
+        "auto",
+        "Where compiled objects are kept: auto (the user's cache folder), off, or the path of a folder",
+        read_only=True,
+    ),
+    _Spec("cache_megabytes", 512.0, "Largest size of that folder", "MB", 0.0, 1e6, read_only=True),
     _Spec("seed", 0, "Seed of all random choices of the model", lowest=0, highest=2**31 - 1, read_only=True),
     _Spec("autostart", True, "Whether the node configures and activates itself", read_only=True),
     _Spec(

@@ -47,7 +47,7 @@ def test_first_and_second_derivatives_are_the_networks(both: tuple[ObjectModel, 
     velocity = torch.randn(q.shape, generator=torch.Generator().manual_seed(0), dtype=q.dtype)
     ours, theirs = compiled.jacobian(q), exact.jacobian(q)
     metric, expected = ours.mT @ ours, theirs.mT @ theirs
-    assert (metric - expected).norm() < 0.03 * expected.norm()
+    assert (metric - expected).norm() < 0.06 * expected.norm()
     bend, expected_bend = compiled.second_directional(q, velocity), exact.second_directional(q, velocity)
     coriolis = (ours.mT @ bend[..., None])[..., 0]
     expected_coriolis = (theirs.mT @ expected_bend[..., None])[..., 0]
