@@ -14,7 +14,7 @@ from neurok_model.data.commands import Families, Generate, Inspect, Validate
 from neurok_model.errors import NeurokError
 from neurok_model.evaluation.ablation import AblationTable
 from neurok_model.evaluation.commands import InverseKinematics, Plausibility, Triangulation
-from neurok_model.evaluation.mechanics_commands import Energy
+from neurok_model.evaluation.mechanics_commands import Energy, Forward
 from neurok_model.training import TrainingInterrupted, TrainingStopped
 from neurok_model.training.commands import Train, parse_train
 
@@ -30,7 +30,8 @@ class Evaluate:
         | Annotated[Reconstruction, tyro.conf.subcommand("reconstruction", prefix_name=False)]
         | Annotated[Compactness, tyro.conf.subcommand("compactness", prefix_name=False)]
         | Annotated[AblationTable, tyro.conf.subcommand("ablation", prefix_name=False)]
-        | Annotated[Energy, tyro.conf.subcommand("energy", prefix_name=False)],
+        | Annotated[Energy, tyro.conf.subcommand("energy", prefix_name=False)]
+        | Annotated[Forward, tyro.conf.subcommand("forward", prefix_name=False)],
         tyro.conf.arg(name=""),
     ]
 

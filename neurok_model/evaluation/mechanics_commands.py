@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from neurok_model.evaluation.energy import EnergyEvaluation, evaluate_energy
-from neurok_model.evaluation.reporting import write_json
+from neurok_model.evaluation.forward import ForwardEvaluation, evaluate_forward
+from neurok_model.evaluation.reporting import method_table, write_json
 
 
 @dataclass(frozen=True)
@@ -33,4 +34,24 @@ class Energy:
         console.print(table)
         for name, value in result["overall"].items():
             console.print(f"{name.replace('_', ' '):32} {value:.3g}")
+        write_json(self.json, result)
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Predicted against simulated motion on held-out pokes, beside baselines and the true joints."""
+
+    configuration: Annotated[ForwardEvaluation, tyro.conf.arg(name="")] = field(default_factory=ForwardEvaluation)
+    json: Path | None = None
+    """File for the machine-readable result."""
+
+    def run(self, console: Console) -> None:
+        """Evaluate, print tables, write the JSON file and the film strips."""
+        result = evaluate_forward(self.configuration, console)
+        tables = {name: result[name] for name in ("articulated", "soft", "metaworld")}
+        tables |= {f"{name}, a part filled": table for name, table in result["volume_inertia"].items()}
+        for name, table in tables.items():
+            console.print(method_table(table, f"{name}: vertex error as a share of the true motion, by seconds"))
+        for record, reason in result["skipped"].items():
+            console.print(f"skipped {record}: {reason}")
         write_json(self.json, result)
