@@ -17,6 +17,9 @@ from neurok_model.errors import ErrorCode, NeurokError
 FOLDER_VARIABLE = "NEUROK_METAWORLD"
 """Environment variable that names another folder with the unpacked wheel."""
 
+METAWORLD = "metaworld_"
+"""What names of these objects begin with, where they are named as families."""
+
 
 @dataclass(frozen=True)
 class _Scene:
@@ -27,9 +30,7 @@ class _Scene:
 
 _FIXED = (0.0, 0.0)
 _SCENES = {
-    "box": _Scene(
-        "sawyer_box", ("boxbody", "boxbodytop"), (_FIXED, _FIXED, (0.0, 0.2), _FIXED, _FIXED, _FIXED)
-    ),
+    "box": _Scene("sawyer_box", ("boxbody", "boxbodytop"), (_FIXED, _FIXED, (0.0, 0.2), _FIXED, _FIXED, _FIXED)),
     "button": _Scene("sawyer_button_press", ("box",)),
     "coffee_machine": _Scene("sawyer_coffee", ("coffee_machine",)),
     "dial": _Scene("sawyer_dial", ("dial",)),
@@ -78,4 +79,4 @@ def metaworld_object(name: str, folder: Path | None = None) -> ArticulatedObject
     if not path.is_file():
         allowed = f"a folder with the unpacked metaworld wheel (run `make setup`, or set {FOLDER_VARIABLE})"
         raise NeurokError(ErrorCode.INVALID_PARAMETER, "folder", str(place), allowed)
-    return read_mjcf(path, scene.bodies, free_joint_limits=scene.free_joint_limits, name=f"metaworld_{name}")
+    return read_mjcf(path, scene.bodies, free_joint_limits=scene.free_joint_limits, name=METAWORLD + name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from rich.progress import track
 
 from neurok_model.data.contact_sheets import SheetRow, draw_contact_sheet
 from neurok_model.data.generated_object import ObjectKind
+from neurok_model.data.metaworld import METAWORLD, metaworld_names
 from neurok_model.data.sequences import MotionSequence
 from neurok_model.data.shards import Shard
 from neurok_model.errors import ErrorCode, NeurokError
-from neurok_model.evaluation.forward_methods import METHODS, Motion, all_motions
+from neurok_model.evaluation.forward_methods import BASELINES, METHODS, Motion, all_motions
+from neurok_model.evaluation.metaworld_pokes import metaworld_pokes
 from neurok_model.predictor import Predictor
 
 TIMES = (0.1, 0.25, 0.5, 1.0)
@@ -31,32 +33,36 @@ class ForwardEvaluation:
     """What to evaluate.
 
     Args:
-        data: folder of poke shards, from ``neurok data generate --pokes --split test``.
+        data: folder of poke shards, from ``neurok data generate --pokes --split test --frames 62``: frames until a
+            second after the poke began.
         checkpoint: safetensors file; the packaged weights when left out.
-        families: names; every family in the folder when left out.
-        count: records per family.
+        families: names; every family in the folder, and the objects of metaworld, when left out.
+        count: records per family, and per object of metaworld.
         model: whether the checkpoint is judged; without, only what needs none (the oracle and the baselines).
+        identify_floating: whether parameters of floating objects are identified too, at half a minute each; without,
+            they are predicted with what is stated of them.
         films: folder for film strips, true above predicted.
         seed: of surface points and compiled maps.
         device: of the networks: "auto", "cpu" or "cuda".
     """
 
-    data: Path = Path("out/data/pokes")
+    data: Path = Path("out/data/forward")
     checkpoint: Path | None = None
     families: tuple[str, ...] = ()
-    count: int = 4
+    count: int = 1
     model: bool = True
+    identify_floating: bool = False
     films: Path | None = None
     seed: int = 0
     device: str = "auto"
 
 
 @dataclass
-class _Sums:
+class RunningSums:
     """Errors and true motions, as shares of the object's longest side, summed by method and time."""
 
-    error: dict[tuple[str, float], float]
-    motion: dict[tuple[str, float], float]
+    error: dict[tuple[str, float], float] = field(default_factory=dict)
+    motion: dict[tuple[str, float], float] = field(default_factory=dict)
 
     def add(self, method: str, time: float, error: float, motion: float) -> None:
         """Take in one record."""
@@ -85,8 +91,9 @@ def evaluate_forward(configuration: ForwardEvaluation, console: Console) -> dict
 
     Returns:
         ``articulated``, ``soft`` and ``metaworld``, each with methods, each with times; the same under
-        ``volume_inertia`` for objects with a filled part; ``families``; ``records`` (how many of each group) and
-        ``skipped`` with the reasons.
+        ``volume_inertia`` for objects with a filled part; ``families``; ``beaten_by_baseline`` (families, and the times
+        at which a baseline is nearer than the model); ``records`` (how many of each group) and ``skipped`` with the
+        reasons.
 
     Raises:
         NeurokError: INVALID_PARAMETER for a folder without poke shards.
@@ -94,35 +101,66 @@ def evaluate_forward(configuration: ForwardEvaluation, console: Console) -> dict
     predictor = None
     if configuration.model:
         predictor = Predictor.load(configuration.checkpoint, device=configuration.device, seed=configuration.seed)
-    sums: dict[str, _Sums] = {}
+    sums: dict[str, RunningSums] = {}
     counted: dict[str, int] = {}
     skipped: dict[str, str] = {}
-    shards = _shards(configuration)
-    for family, paths in track(shards.items(), "predicting", console=console):
-        filmed = configuration.films is None
-        for number, sequence in enumerate(_records(paths, configuration.count)):
-            try:
-                motions = all_motions(predictor, sequence)
-            except NeurokError as error:
-                skipped[f"{family}/{number}"] = str(error)
-                continue
-            group = _group(sequence)
-            for key in (group, f"family/{family}"):
-                counted[key] = counted.get(key, 0) + 1
-                _measure(sums.setdefault(key, _Sums({}, {})), sequence, motions)
-            if not filmed and configuration.films is not None:
-                _film(sequence, motions, configuration.films / f"{family}.png")
-                filmed = True
-    empty = _Sums({}, {}).shares()
+    records = list(_all_records(configuration, skipped))
+    filmed: set[str] = set()
+    for name, sequence in track(records, "predicting", console=console):
+        try:
+            motions = all_motions(predictor, sequence, identify_floating=configuration.identify_floating)
+        except NeurokError as error:
+            skipped[name] = str(error)
+            continue
+        for key in (_group(sequence), f"family/{sequence.family}"):
+            counted[key] = counted.get(key, 0) + 1
+            measure(sums.setdefault(key, RunningSums()), sequence, motions)
+        if configuration.films is not None and sequence.family not in filmed:
+            _film(sequence, motions, configuration.films / f"{sequence.family}.png")
+            filmed.add(sequence.family)
+    return _result(sums, counted, skipped)
+
+
+def _result(sums: dict[str, RunningSums], counted: dict[str, int], skipped: dict[str, str]) -> dict[str, Any]:
+    """Tables by group and by family, and where a baseline was nearer than the model."""
+    empty = RunningSums().shares()
     result: dict[str, Any] = {
         name: sums[name].shares() if name in sums else empty for name in ("articulated", "soft", "metaworld")
     }
-    volume = [name for name in sums if name.startswith("volume_inertia/")]
-    result["volume_inertia"] = {name.removeprefix("volume_inertia/"): sums[name].shares() for name in volume}
-    families = [name for name in sums if name.startswith("family/")]
-    result["families"] = {name.removeprefix("family/"): sums[name].shares() for name in families}
-    result["records"], result["skipped"] = counted, skipped
-    return result
+    for kind in ("volume_inertia", "family"):
+        result[kind] = {
+            name.removeprefix(f"{kind}/"): table.shares() for name, table in sums.items() if name.startswith(f"{kind}/")
+        }
+    result["families"] = result.pop("family")
+    result["beaten_by_baseline"] = {
+        family: worse for family, table in result["families"].items() if (worse := _times_beaten(table))
+    }
+    return result | {"records": counted, "skipped": skipped}
+
+
+def _times_beaten(table: dict[str, dict[str, float]]) -> list[str]:
+    """Times at which a baseline is nearer to the truth than the model."""
+    return [
+        str(time)
+        for time in TIMES
+        if table["ours"][str(time)] > min(table[baseline][str(time)] for baseline in BASELINES)
+    ]
+
+
+def _all_records(configuration: ForwardEvaluation, skipped: dict[str, str]) -> Iterator[tuple[str, MotionSequence]]:
+    """Every record with its name: stored ones, and pokes of the objects of metaworld."""
+    wanted = set(configuration.families)
+    for family, paths in _shards(configuration).items():
+        for number, sequence in enumerate(_records(paths, configuration.count)):
+            yield f"{family}/{number}", sequence
+    for name in metaworld_names():
+        if wanted and METAWORLD + name not in wanted:
+            continue
+        try:
+            for number, sequence in enumerate(metaworld_pokes(name, configuration.count, configuration.seed)):
+                yield f"{METAWORLD}{name}/{number}", sequence
+        except NeurokError as error:
+            skipped[METAWORLD + name] = str(error)
 
 
 def _shards(configuration: ForwardEvaluation) -> dict[str, list[Path]]:
@@ -132,7 +170,7 @@ def _shards(configuration: ForwardEvaluation) -> dict[str, list[Path]]:
         if folder.is_dir() and (not configuration.families or folder.name in configuration.families)
     }
     found = {family: paths for family, paths in found.items() if paths}
-    if not found:
+    if not found and not any(name.startswith(METAWORLD) for name in configuration.families):
         allowed = "a folder from `neurok data generate --pokes --split test`"
         raise NeurokError(ErrorCode.INVALID_PARAMETER, "data", str(configuration.data), allowed)
     return found
@@ -151,7 +189,7 @@ def _records(paths: list[Path], count: int) -> Iterator[MotionSequence]:
 
 def _group(sequence: MotionSequence) -> str:
     """The table that a record belongs to; a filled part makes it one of volume inertia."""
-    if sequence.family.startswith("metaworld"):
+    if sequence.family.startswith(METAWORLD):
         name = "metaworld"
     else:
         name = "articulated" if sequence.kind is ObjectKind.ARTICULATED else "soft"
@@ -159,7 +197,8 @@ def _group(sequence: MotionSequence) -> str:
     return f"volume_inertia/{name}" if filled else name
 
 
-def _measure(sums: _Sums, sequence: MotionSequence, motions: dict[str, Motion]) -> None:
+def measure(sums: RunningSums, sequence: MotionSequence, motions: dict[str, Motion]) -> None:
+    """Add one record's errors at ``TIMES``, as shares of the object's longest side."""
     truth = sequence.vertices.astype(np.float64)
     size = float(np.ptp(truth[0], axis=0).max())
     for time in TIMES:

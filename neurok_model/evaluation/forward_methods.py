@@ -19,7 +19,8 @@ from neurok_model.predictor import Predictor
 
 Motion = Float[np.ndarray, "f n 3"]
 
-METHODS = ("ours", "identified", "no_motion", "constant_velocity", "oracle")
+BASELINES = ("no_motion", "constant_velocity")
+METHODS = ("ours", "identified", *BASELINES, "oracle")
 
 IDENTIFIED = {
     ObjectKind.ARTICULATED: ("mass", "damping_rate"),
@@ -59,8 +60,13 @@ def predicted(model: ObjectModel, sequence: MotionSequence) -> Motion:
     return model.predict(contacts, horizon=(len(sequence.vertices) - 1) * step, step=step).vertices()
 
 
-def all_motions(predictor: Predictor | None, sequence: MotionSequence) -> dict[str, Motion]:
+def all_motions(
+    predictor: Predictor | None, sequence: MotionSequence, *, identify_floating: bool = False
+) -> dict[str, Motion]:
     """Every method's motion of one record; a method that does not apply is left out.
+
+    Where nothing can be identified (no other poke moves the object, or it floats and ``identify_floating`` is not
+    set), what is stated stands.
 
     Constant velocity is told the true velocity over the first frame; no motion is told nothing. The oracle is told the
     true joints, limits and masses, and exists for articulated objects.
@@ -86,7 +92,9 @@ def all_motions(predictor: Predictor | None, sequence: MotionSequence) -> dict[s
         scan = TriangleMesh(truth[0].astype(np.float64), sequence.triangles.astype(np.int64))
         model = predictor.encode(scan, stated_physics(sequence))
         motions["ours"] = predicted(model, sequence)
-        observation = another_poke(sequence)
+        motions["identified"] = motions["ours"]
+        watched = identify_floating or bool(sequence.physics["anchored"])
+        observation = another_poke(sequence) if watched else None
         if observation is not None:
             names = IDENTIFIED.get(sequence.kind, IDENTIFIED[None])
             found = model.identify([observation], names)

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from neurok_model.data.families import build_object
 from neurok_model.data.kinematic_tree import ArticulatedObject
+from neurok_model.data.metaworld import METAWORLD, metaworld_object
 from neurok_model.data.mjcf_export import joint_positions, states_of_positions, to_mjcf
 from neurok_model.data.quaternions import rotation_matrix
 from neurok_model.data.sequences import MotionSequence, rounded
@@ -104,6 +105,14 @@ def simulate_articulated_pokes(
     articulated = build_object(family, seed)
     if not isinstance(articulated, ArticulatedObject):
         raise NeurokError(ErrorCode.INVALID_PARAMETER, "family", family, "an articulated family")
+    return poke_articulated(articulated, seed, frames, rate)
+
+
+def poke_articulated(
+    articulated: ArticulatedObject, seed: int, frames: int = 48, rate: float = 60.0
+) -> MotionSequence | Rejection:
+    """Bring any articulated object to rest in a random pose, poke it, and record what follows; see above."""
+    family = articulated.family
     rng = family_generator(family, seed, POKE_STREAM)
     physics = PokePhysics.drawn(articulated, rng)
     state = articulated.sample_states(rng, 1)
@@ -155,6 +164,8 @@ def true_object(record: MotionSequence) -> ArticulatedObject:
         NeurokError: for a record of something that is not articulated, or one that an older version of its
             family has made.
     """
+    if record.family.startswith(METAWORLD):
+        return metaworld_object(record.family.removeprefix(METAWORLD))
     built = build_object(record.family, record.seed)
     if not isinstance(built, ArticulatedObject) or not len(record.states):
         raise NeurokError(ErrorCode.INVALID_PARAMETER, "record", record.family, "a poke of an articulated family")
