@@ -25,6 +25,7 @@ from torch import Tensor
 from neurok_model.contact_weights import RIDGE
 from neurok_model.mechanics import reference
 from neurok_model.mechanics.actions import NEVER, Actions, PointLoads
+from neurok_model.mechanics.frame_refinement import FrameRefinement
 from neurok_model.mechanics.integrators import Integrator, Variational
 from neurok_model.mechanics.kernel_arrays import (
     LANES,
@@ -130,30 +131,33 @@ def integrate(
     step: float,
     substeps: int,
     integrator: Integrator,
+    refinement: FrameRefinement | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Trajectories:
     """As ``reference.integrate``, to rounding; ``cancelled`` is asked every ``CANCEL_EVERY`` recorded
     steps.
     """
-    from neurok_model.mechanics.kernel_rollout import AT_EDGE, MOVING, roll
+    from neurok_model.mechanics.kernel_rollout import AT_EDGE, MOVING, RATIO, roll
 
     assert isinstance(integrator, Variational)
     count, k = state.q.shape
     stride = LANES if count >= FEWEST_IN_LANES else 1
-    rows = count + -count % stride
+    # Two more rows: one that fills lanes, one that takes what is thrown away.
+    rows = count + 2
     width, duration = system.embedding.embedding_dimension, step / substeps
     form, terms = _arrays(system)
     impulses = load_arrays(actions.impulses, count, rows, width)
     pushes = load_arrays(actions.pushes, count, rows, width)
-    states, flags = np.zeros((rows, 2 * k + 2)), np.zeros((rows, 2))
+    states, flags = np.zeros((rows, 2 * k + 2)), np.zeros((rows, RATIO + 1))
     states[:count, :k], states[:count, k : 2 * k] = state.q.numpy(), state.qdot.numpy()
-    flags[:, MOVING] = 1.0
+    flags[:count, MOVING] = 1.0
     if actions.grasps is not None:
         begun = reference.set_out(system, state, actions, duration)
         states[:count, k : 2 * k], states[:count, 2 * k] = begun.point.qdot.numpy(), begun.work.numpy()
         past = impulses.times[..., :1] < duration
         impulses = impulses._replace(times=np.where(past, NEVER, impulses.times))
     series = np.empty((rows, steps + 1, 2 * k + 4))
+    halvings, frame_tolerance = (0, np.inf) if refinement is None else (refinement.halvings, refinement.tolerance)
 
     def advance(first: int, last: int) -> None:
         def some(candidates: tuple[int, int]) -> None:
@@ -166,16 +170,18 @@ def integrate(
                 stride,
                 (first, last),
                 substeps,
-                duration,
+                halvings,
+                step,
                 integrator.iterations,
                 integrator.tolerance,
+                frame_tolerance,
                 flags,
                 states,
                 series,
                 _scratch(k, len(form.bias), width, stride > 1),
             )
 
-        _in_parallel(some, rows, stride)
+        _in_parallel(some, count, stride)
 
     done = 0
     cancelled_now = False
@@ -263,7 +269,7 @@ def _in_parallel(work: Callable[[tuple[int, int]], None], count: int, stride: in
     if threads < 2:
         work((0, count))
         return
-    edges = (np.linspace(0, count // stride, threads + 1).astype(int) * stride).tolist()
+    edges = [*(np.linspace(0, count // stride, threads + 1).astype(int) * stride).tolist()[:-1], count]
     list(_pool(threads).map(work, pairwise(edges)))
 
 

@@ -78,6 +78,10 @@ class Scratch(NamedTuple):
     """[k, h]."""
     kept: np.ndarray
     """[2 k + 2]: the last sound configuration and velocity, work and losses."""
+    rows: np.ndarray
+    """[LANES], whole numbers: which candidates are in the lanes; one candidate is the first."""
+    targets: np.ndarray
+    """[LANES], whole numbers: where their results go."""
 
 
 def make_scratch(k: int, h: int, r: int, *, lanes: bool) -> Scratch:
@@ -87,7 +91,8 @@ def make_scratch(k: int, h: int, r: int, *, lanes: bool) -> Scratch:
     last, multiple = ((LANES,), 4) if lanes else ((), LANES)
     r += -r % multiple
     shapes = ((13, k), (5, r), (3, k, k), (k, r), (h + k,), (k, h), (2 * k + 2,))
-    return Scratch(*(aligned(*shape, *last) for shape in shapes))
+    rows, targets = np.zeros((2, LANES), dtype=np.int64)
+    return Scratch(*(aligned(*shape, *last) for shape in shapes), rows, targets)
 
 
 @machine_code

@@ -194,8 +194,8 @@ def store_vector(typing_context: Any, array: Any, index: Any, value: Any) -> Any
 
 
 @intrinsic
-def gather(typing_context: Any, like: Any, array: Any, candidate: Any, index: Any) -> Any:
-    """``array[candidate, *index]``; for lanes, of as many candidates in a row. ``like`` is what numbers are made of."""
+def gather(typing_context: Any, like: Any, array: Any, rows: Any, index: Any) -> Any:
+    """``array[rows[0], *index]``; for lanes, one number for each of ``rows``. ``like`` is what numbers are made of."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if not _is_lanes(like):
@@ -206,12 +206,12 @@ def gather(typing_context: Any, like: Any, array: Any, candidate: Any, index: An
             vector = builder.insert_element(vector, value, ir.Constant(_INDEX, lane))
         return vector
 
-    return like(like, array, candidate, index), emit
+    return like(like, array, rows, index), emit
 
 
 @intrinsic
-def scatter(typing_context: Any, value: Any, array: Any, candidate: Any, index: Any) -> Any:
-    """``array[candidate, *index] = value``; for lanes, of as many candidates in a row."""
+def scatter(typing_context: Any, value: Any, array: Any, rows: Any, index: Any) -> Any:
+    """``array[rows[0], *index] = value``; for lanes, one number for each of ``rows``."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         for lane in range(LANES if _is_lanes(value) else 1):
@@ -221,12 +221,13 @@ def scatter(typing_context: Any, value: Any, array: Any, candidate: Any, index: 
             builder.store(written, _row_address(context, builder, signature, arguments, lane))
         return context.get_dummy_value()
 
-    return types.void(value, array, candidate, index), emit
+    return types.void(value, array, rows, index), emit
 
 
 def _row_address(context: Any, builder: Any, signature: Any, arguments: Any, lane: int) -> Any:
-    """Where ``array[candidate + lane, *index]`` is, for the arguments of ``gather`` and ``scatter``."""
-    row = builder.add(arguments[2], ir.Constant(arguments[2].type, lane))
+    """Where ``array[rows[lane], *index]`` is, for the arguments of ``gather`` and ``scatter``."""
+    rows = cgutils.create_struct_proxy(signature.args[2])(context, builder, value=arguments[2])
+    row = builder.load(builder.gep(rows.data, [ir.Constant(_INDEX, lane)]))
     index = cgutils.unpack_tuple(builder, arguments[3])
     array = cgutils.create_struct_proxy(signature.args[1])(context, builder, value=arguments[1])
     sizes = cgutils.unpack_tuple(builder, array.shape, signature.args[1].ndim)

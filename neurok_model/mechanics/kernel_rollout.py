@@ -26,6 +26,7 @@ from neurok_model.mechanics.kernel import (
     potential_energy,
     refresh,
 )
+from neurok_model.mechanics.kernel_arrays import LANES
 from neurok_model.mechanics.kernel_lanes import (
     absolute,
     any_of,
@@ -49,11 +50,25 @@ from neurok_model.mechanics.kernel_linear import (
     mahalanobis,
 )
 
+FAILED = 16.0
+"""Share of the allowed error that a frame counts as where its equations were not solved."""
+
+LIGHT = 0.15
+"""Share of the allowed error below which the next frame is tried with longer steps, which err four times as much."""
+
+SMALLEST_ENERGY = 1e-12
+"""Joules below which an object counts as standing still; as in ``trajectory``."""
+
+ENERGY_ROUNDING = 1e3 * 2.220446049250313e-16
+"""Share of the total energy that rounding may make of it; as in ``trajectory``."""
+
 SLIVER = 1e-6
 """Share of a step below which a push does not count as acting in it; as in ``actions``."""
 
-MOVING, AT_EDGE = range(2)
-"""Columns of a rollout's flags."""
+MOVING, AT_EDGE, LEVEL, EXCHANGED, RATIO = range(5)
+"""Columns of a rollout's flags: whether a candidate moves, whether it was at the region's edge, how often its steps
+are halved, the energy exchanged so far [J], and the last error of the energy as a share of the allowed one.
+"""
 
 
 @machine_code
@@ -73,16 +88,16 @@ def load_state(form, terms, moving, scratch):
 
 @machine_code
 @no_type_check
-def strike(impulses, candidate, begin, end, scratch):
+def strike(impulses, begin, end, scratch):
     """Hand over the impulses that start in [begin, end) to the velocity; returns their work [J]."""
     vectors, wide = scratch.vectors, scratch.wide
     work = constant(load(vectors, (Q, 0)), 0.0)
     for c in range(impulses.times.shape[1]):
-        start = gather(work, impulses.times, candidate, (c, 0))
+        start = gather(work, impulses.times, scratch.rows, (c, 0))
         due = both(start >= begin, start < end)
         if any_of(due):
             for a in range(wide.shape[1]):
-                store(wide, (EXTERNAL, a), where(due, gather(work, impulses.vector, candidate, (c, a)), 0.0))
+                store(wide, (EXTERNAL, a), where(due, gather(work, impulses.vector, scratch.rows, (c, a)), 0.0))
             for i in range(vectors.shape[1]):
                 store(vectors, (WANTED, i), generalized(scratch.jacobian, wide, EXTERNAL, i))
             cholesky_solve(scratch.matrices, FACTOR, vectors, WANTED, CHANGE)
@@ -95,22 +110,22 @@ def strike(impulses, candidate, begin, end, scratch):
 
 @machine_code
 @no_type_check
-def gather_pushes(pushes, candidate, begin, end, scratch):
+def gather_pushes(pushes, begin, end, scratch):
     """Mean external force over [begin, end]."""
     wide = scratch.wide
     like = load(wide, (Y, 0))
     for a in range(wide.shape[1]):
         store(wide, (EXTERNAL, a), 0.0)
     for c in range(pushes.times.shape[1]):
-        start = gather(like, pushes.times, candidate, (c, 0))
-        stop = gather(like, pushes.times, candidate, (c, 1))
+        start = gather(like, pushes.times, scratch.rows, (c, 0))
+        stop = gather(like, pushes.times, scratch.rows, (c, 1))
         first, last = where(start > begin, start, begin), where(stop < end, stop, end)
         share = (last - first) / (end - begin)
         acting = share > SLIVER
         if any_of(acting):
             share = where(acting, share, 0.0)
             for a in range(wide.shape[1]):
-                force = load(wide, (EXTERNAL, a)) + share * gather(like, pushes.vector, candidate, (c, a))
+                force = load(wide, (EXTERNAL, a)) + share * gather(like, pushes.vector, scratch.rows, (c, a))
                 store(wide, (EXTERNAL, a), force)
 
 
@@ -134,69 +149,145 @@ def accept(moving, work, lost, scratch):
 
 @machine_code
 @no_type_check
-def record(terms, candidate, index, series, scratch):
+def record(terms, index, series, scratch):
     """Write the state that was kept, and its energies."""
     width = scratch.kept.shape[0]
     for i in range(width):
-        scatter(load(scratch.kept, i), series, candidate, (index, i))
-    kinetic = 0.5 * form_of_row(scratch.matrices, MASS, scratch.vectors, QDOT)
-    scatter(kinetic, series, candidate, (index, width))
-    scatter(potential_energy(terms, scratch), series, candidate, (index, width + 1))
+        scatter(load(scratch.kept, i), series, scratch.targets, (index, i))
+    kinetic, potential = energies(terms, scratch)
+    scatter(kinetic, series, scratch.targets, (index, width))
+    scatter(potential, series, scratch.targets, (index, width + 1))
 
 
 @machine_code
 @no_type_check
-def roll_group(
+def energies(terms, scratch):
+    """Kinetic and potential energy [J] of the state that was evaluated last."""
+    kinetic = 0.5 * form_of_row(scratch.matrices, MASS, scratch.vectors, QDOT)
+    return kinetic, potential_energy(terms, scratch)
+
+
+@machine_code
+@no_type_check
+def fetch(form, terms, states, flags, scratch):
+    """Bring the candidates of the lanes in; returns which of them move."""
+    like = load(scratch.kept, 0)
+    for i in range(states.shape[1]):
+        store(scratch.kept, i, gather(like, states, scratch.rows, (i,)))
+    load_state(form, terms, constant(like, 1.0) < 0.0, scratch)
+    return gather(like, flags, scratch.rows, (MOVING,)) > 0.5
+
+
+@machine_code
+@no_type_check
+def set_out(form, terms, impulses, duration, flags, states, series, scratch):
+    """Record 0, right after the impulses of the first ``duration``."""
+    moving = fetch(form, terms, states, flags, scratch)
+    like = load(scratch.kept, 0)
+    work = strike(impulses, 0.0, duration, scratch)
+    moving = accept(moving, work, constant(like, 0.0), scratch)
+    if any_of(opposite(moving)):
+        load_state(form, terms, moving, scratch)
+    record(terms, 0, series, scratch)
+    for i in range(states.shape[1]):
+        scatter(load(scratch.kept, i), states, scratch.targets, (i,))
+    scatter(where(moving, constant(like, 1.0), 0.0), flags, scratch.targets, (MOVING,))
+
+
+@machine_code
+@no_type_check
+def judge(terms, index, moving, before, frame_tolerance, flags, series, scratch):
+    """Write the error of the energy over a frame, as a share of the allowed one, to the flags; returns the energy that
+    had been exchanged by its end [J].
+    """
+    rows, width = scratch.rows, scratch.kept.shape[0]
+    kinetic, potential = energies(terms, scratch)
+    work = load(scratch.kept, width - 2)
+    balance = kinetic + potential - work + load(scratch.kept, width - 1)
+    earlier = gather(kinetic, series, rows, (index, width)) + gather(kinetic, series, rows, (index, width + 1))
+    earlier += gather(kinetic, series, rows, (index, width - 1)) - gather(kinetic, series, rows, (index, width - 2))
+    exchanged = gather(kinetic, flags, rows, (EXCHANGED,))
+    exchanged = where(kinetic > exchanged, kinetic, exchanged)
+    change = absolute(potential - gather(kinetic, series, rows, (0, width + 1)))
+    exchanged = where(change > exchanged, change, exchanged)
+    exchanged = where(absolute(work) > exchanged, absolute(work), exchanged)
+    least = ENERGY_ROUNDING * absolute(kinetic + potential) + SMALLEST_ENERGY
+    ratio = absolute(balance - earlier) / (frame_tolerance * where(exchanged > least, exchanged, least))
+    failed = both(before, opposite(moving))
+    scatter(where(failed, constant(ratio, FAILED), where(before, ratio, 0.0)), flags, rows, (RATIO,))
+    return exchanged
+
+
+@machine_code
+@no_type_check
+def settle(used, level, highest, flags, scratch):
+    """Decide for every lane whether its result stands, and how often steps are halved next time."""
+    trash = flags.shape[0] - 1
+    for lane in range(LANES):
+        scratch.targets[lane] = trash
+        if lane < used:
+            row = scratch.rows[lane]
+            ratio = flags[row, RATIO]
+            if level < highest and not ratio <= 1.0:
+                flags[row, LEVEL] = min(level + (1 if ratio <= 4.0 else 2), highest)
+            else:
+                scratch.targets[lane] = row
+                flags[row, LEVEL] = max(level - 1, 0) if ratio < LIGHT else level
+
+
+@machine_code
+@no_type_check
+def roll_frame(
     form,
     terms,
     impulses,
     pushes,
-    candidate,
-    span,
+    used,
+    index,
+    level,
+    highest,
     substeps,
-    duration,
+    step,
     iterations,
     tolerance,
+    frame_tolerance,
     flags,
     states,
     series,
     scratch,
 ):
-    """Roll on the candidate, or the LANES candidates from it on, from record ``span[0]`` to ``span[1]``."""
-    width = states.shape[1]
+    """Roll the candidates in the lanes from record ``index`` to the next; what is not accurate enough is written
+    nowhere, and wants steps that are halved more often.
+    """
+    before = fetch(form, terms, states, flags, scratch)
     like = load(scratch.kept, 0)
-    for i in range(width):
-        store(scratch.kept, i, gather(like, states, candidate, (i,)))
-    moving = gather(like, flags, candidate, (MOVING,)) > 0.5
-    at_edge = gather(like, flags, candidate, (AT_EDGE,)) > 0.5
-    load_state(form, terms, constant(like, 1.0) < 0.0, scratch)
-    if span[0] == 0:
-        work = strike(impulses, candidate, 0.0, duration, scratch)
-        moving = accept(moving, work, constant(like, 0.0), scratch)
-        if any_of(opposite(moving)):
-            load_state(form, terms, moving, scratch)
-        record(terms, candidate, 0, series, scratch)
-    for index in range(span[0], span[1]):
-        for part in range(substeps):
-            number = index * substeps + part
-            begin, end = number * duration, (number + 1) * duration
-            if any_of(moving):
-                work = constant(like, 0.0)
-                if number > 0:
-                    work = strike(impulses, candidate, begin, end, scratch)
-                gather_pushes(pushes, candidate, begin, end, scratch)
-                solved, pushed, lost = advance(form, terms, iterations, tolerance, end - begin, scratch)
-                moving = accept(both(moving, solved), work + pushed, lost, scratch)
-        distance = mahalanobis(terms.region_mean, terms.region_precision, scratch.vectors, Q)
-        at_edge = either(at_edge, both(moving, distance > terms.region_radius))
-        moving = both(moving, distance <= terms.region_limit)
-        if any_of(opposite(moving)):
-            load_state(form, terms, moving, scratch)
-        record(terms, candidate, index + 1, series, scratch)
-    for i in range(width):
-        scatter(load(scratch.kept, i), states, candidate, (i,))
-    scatter(where(moving, constant(like, 1.0), 0.0), flags, candidate, (MOVING,))
-    scatter(where(at_edge, constant(like, 1.0), 0.0), flags, candidate, (AT_EDGE,))
+    moving, struck, parts = before, step / substeps, substeps << level
+    duration = step / parts
+    for part in range(parts):
+        # Both ends of a frame are computed from its number alone: frames of other steps then meet without a gap.
+        begin = index * step + part * duration
+        end = (index + 1) * step if part == parts - 1 else index * step + (part + 1) * duration
+        if any_of(moving):
+            work = constant(like, 0.0)
+            if end > struck:
+                work = strike(impulses, max(begin, struck), end, scratch)
+            gather_pushes(pushes, begin, end, scratch)
+            solved, pushed, lost = advance(form, terms, iterations, tolerance, end - begin, scratch)
+            moving = accept(both(moving, solved), work + pushed, lost, scratch)
+    if any_of(opposite(moving)):
+        load_state(form, terms, moving, scratch)
+    exchanged = judge(terms, index, moving, before, frame_tolerance, flags, series, scratch)
+    settle(used, level, highest, flags, scratch)
+    distance = mahalanobis(terms.region_mean, terms.region_precision, scratch.vectors, Q)
+    at_edge = gather(like, flags, scratch.rows, (AT_EDGE,)) > 0.5
+    at_edge = either(at_edge, both(moving, distance > terms.region_radius))
+    moving = both(moving, distance <= terms.region_limit)
+    record(terms, index + 1, series, scratch)
+    for i in range(states.shape[1]):
+        scatter(load(scratch.kept, i), states, scratch.targets, (i,))
+    scatter(where(moving, constant(like, 1.0), 0.0), flags, scratch.targets, (MOVING,))
+    scatter(where(at_edge, constant(like, 1.0), 0.0), flags, scratch.targets, (AT_EDGE,))
+    scatter(exchanged, flags, scratch.targets, (EXCHANGED,))
 
 
 def _entry(sources: int) -> Callable[..., int]:
@@ -215,38 +306,61 @@ def _entry(sources: int) -> Callable[..., int]:
         stride,
         span,
         substeps,
-        duration,
+        highest,
+        step,
         iterations,
         tolerance,
+        frame_tolerance,
         flags,
         states,
         series,
         scratch,
     ):
         """Roll the candidates from ``some[0]`` to before ``some[1]`` on, ``stride`` together, from record ``span[0]``
-        to ``span[1]``.
+        to ``span[1]``, each frame in ``substeps`` steps that are halved up to ``highest`` times.
 
-        ``states`` [K, 2k + 2] are q, qdot, work and losses, changed in place, as are ``flags`` [K, 2]: moving, and at
-        the region's edge. ``series`` [K, T + 1, 2k + 4] are q, qdot, work, losses, kinetic and potential energy; a
-        span that begins at 0 writes record 0 too, right after the impulses of the first step.
+        ``states`` [K + 2, 2k + 2] are q, qdot, work and losses, changed in place, as are ``flags`` [K + 2, 5]; the last
+        row takes what is thrown away, and the one before fills lanes. ``series`` [K + 2, T + 1, 2k + 4] are q, qdot,
+        work, losses, kinetic and potential energy; a span that begins at 0 writes record 0 too, right after the
+        impulses of the first step.
         """
-        for candidate in range(some[0], some[1], stride):
-            roll_group(
-                form,
-                terms,
-                impulses,
-                pushes,
-                candidate,
-                span,
-                substeps,
-                duration,
-                iterations,
-                tolerance,
-                flags,
-                states,
-                series,
-                scratch,
-            )
+        rows, filler = scratch.rows, flags.shape[0] - 2
+        if span[0] == 0:
+            for first in range(some[0], some[1], stride):
+                for lane in range(stride):
+                    rows[lane] = first + lane if first + lane < some[1] else filler
+                    scratch.targets[lane] = rows[lane]
+                set_out(form, terms, impulses, step / substeps, flags, states, series, scratch)
+        for index in range(span[0], span[1]):
+            for level in range(highest + 1):
+                used = 0
+                for candidate in range(some[0], some[1]):
+                    if flags[candidate, LEVEL] == level:
+                        rows[used] = candidate
+                        used += 1
+                    if used == stride or (used > 0 and candidate == some[1] - 1):
+                        for lane in range(used, stride):
+                            rows[lane] = filler
+                        roll_frame(
+                            form,
+                            terms,
+                            impulses,
+                            pushes,
+                            used,
+                            index,
+                            level,
+                            highest,
+                            substeps,
+                            step,
+                            iterations,
+                            tolerance,
+                            frame_tolerance,
+                            flags,
+                            states,
+                            series,
+                            scratch,
+                        )
+                        used = 0
         return sources
 
     return roll

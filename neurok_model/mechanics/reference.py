@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,6 +12,7 @@ from torch import Tensor
 from neurok_model.mechanics.actions import Actions, Grasps
 from neurok_model.mechanics.collisions.stepping import step_with_contacts
 from neurok_model.mechanics.contact_fit import VelocityChange, apply_impulse, impose_velocity
+from neurok_model.mechanics.frame_refinement import FrameRefinement
 from neurok_model.mechanics.framed import FreeBody
 from neurok_model.mechanics.integrators.base import Integrator, damp, undamp
 from neurok_model.mechanics.outcome import Outcome
@@ -30,6 +31,20 @@ class Progress:
     moving: Bool[Tensor, " K"]
     at_edge: Bool[Tensor, " K"]
 
+    def select(self, index: Int[Tensor, " n"]) -> Progress:
+        """Some of the candidates."""
+        rest = {item.name: getattr(self, item.name)[index] for item in fields(self) if item.name != "point"}
+        return Progress(self.point.select(index), **rest)
+
+    def put(self, other: Progress, stands: Bool[Tensor, " n"], index: Int[Tensor, " m"]) -> None:
+        """Take the candidates of ``other`` that stand over, as the candidates ``index``."""
+        taken = other.select(torch.nonzero(stands)[:, 0])
+        self.point = self.point.with_rows(index, taken.point)
+        for item in fields(self):
+            if item.name != "point":
+                value = getattr(self, item.name).index_copy(0, index, getattr(taken, item.name))
+                setattr(self, item.name, value)
+
 
 def integrate(
     system: LagrangianSystem,
@@ -40,6 +55,7 @@ def integrate(
     step: float,
     substeps: int,
     integrator: Integrator,
+    refinement: FrameRefinement | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Trajectories:
     """Integrate K candidates over ``steps`` recorded steps of ``substeps`` integration steps each.
@@ -50,25 +66,117 @@ def integrate(
         state: [K, k] where they start.
         actions: what acts on them.
         step: recorded step [s].
+        refinement: which frames are integrated again with shorter steps; none when left out.
         cancelled: asked before every recorded step; true stops all candidates where they are.
     """
-    duration = step / substeps
-    progress = set_out(system, state, actions, duration)
+    frames = _Frames(system, integrator, step, substeps)
+    progress = set_out(system, state, actions, frames.struck)
     records = [_record(system, progress)]
+    energy = None if refinement is None else EnergyBalance.of(records[0])
     stopped = False
     for index in range(steps):
         stopped = stopped or (cancelled is not None and cancelled())
-        if not stopped:
-            for part in range(substeps):
-                number = index * substeps + part
-                now, then = number * duration, (number + 1) * duration
-                if number > 0:
-                    _touch(system, progress, actions, now, then)
-                _advance(system, progress, actions, integrator, now, then)
+        if not stopped and (refinement is None or energy is None):
+            frames.advance(progress, actions, index, 0)
             _check_region(system, progress)
+        elif not stopped:
+            _refined_frame(frames, progress, actions, index, refinement, energy)
         records.append(_record(system, progress))
     series = {name: torch.stack([record[name] for record in records], dim=1) for name in records[0]}
     return Trajectories(**series, outcome=_outcome(progress, stopped))
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """Integrates single frames.
+
+    Attributes:
+        step: of a frame [s].
+        substeps: integration steps in it, unless they are halved.
+    """
+
+    system: LagrangianSystem
+    integrator: Integrator
+    step: float
+    substeps: int
+
+    @property
+    def struck(self) -> float:
+        """Until when contacts have begun before the first step [s]."""
+        return self.step / self.substeps
+
+    def advance(self, progress: Progress, actions: Actions, index: int, level: int) -> None:
+        """Frame ``index``, its steps halved ``level`` times."""
+        parts = self.substeps << level
+        begin, duration = index * self.step, self.step / parts
+        for part in range(parts):
+            now = begin + part * duration
+            # Both ends of a frame are computed from its number alone: frames of other steps then meet without a gap.
+            then = (index + 1) * self.step if part == parts - 1 else begin + (part + 1) * duration
+            if then > self.struck:
+                _touch(self.system, progress, actions, max(now, self.struck), then)
+            _advance(self.system, progress, actions, self.integrator, now, then)
+
+
+@dataclass
+class EnergyBalance:
+    """What is remembered of the energy of every candidate, to judge frames by [J].
+
+    Attributes:
+        balance: total energy less work and losses, at the last record.
+        potential: potential energy at the first.
+        exchanged: largest kinetic energy, change of potential energy or work so far.
+        level: how often the steps of the next frame are halved.
+    """
+
+    balance: Float[Tensor, " K"]
+    potential: Float[Tensor, " K"]
+    exchanged: Float[Tensor, " K"]
+    level: Int[Tensor, " K"]
+
+    @classmethod
+    def of(cls, record: dict[str, Tensor]) -> EnergyBalance:
+        """At the first record."""
+        nothing = torch.zeros_like(record["work"])
+        return cls(_balance(record), record["potential_energy"], nothing, nothing.to(torch.int64))
+
+
+def _balance(record: dict[str, Tensor]) -> Float[Tensor, " K"]:
+    """Energy that should not change [J]."""
+    return record["kinetic_energy"] + record["potential_energy"] - record["work"] + record["dissipated"]
+
+
+def _refined_frame(
+    frames: _Frames,
+    progress: Progress,
+    actions: Actions,
+    index: int,
+    refinement: FrameRefinement,
+    energy: EnergyBalance,
+) -> None:
+    """One frame, integrated again with shorter steps for those whose energy does not balance over it."""
+    pending = energy.level.clone()
+    for level in range(refinement.halvings + 1):
+        chosen = torch.nonzero(pending == level)[:, 0]
+        if len(chosen) == 0:
+            continue
+        trial, begun = progress.select(chosen), progress.moving[chosen]
+        frames.advance(trial, actions.select(chosen), index, level)
+        record = _record(frames.system, trial)
+        exchanged = torch.maximum(energy.exchanged[chosen], record["kinetic_energy"])
+        exchanged = torch.maximum(exchanged, (record["potential_energy"] - energy.potential[chosen]).abs())
+        exchanged = torch.maximum(exchanged, record["work"].abs())
+        total = record["kinetic_energy"] + record["potential_energy"]
+        change = torch.where(begun, _balance(record) - energy.balance[chosen], 0.0)
+        ratio = refinement.ratio(change, exchanged, total, begun & ~trial.moving)
+        stands, next_level = refinement.next_level(ratio, level)
+        kept = chosen[stands]
+        _check_region(frames.system, trial)
+        progress.put(trial, stands, kept)
+        pending[chosen] = torch.where(stands, -1, next_level)
+        energy.level[kept] = next_level[stands]
+        energy.exchanged[kept] = exchanged[stands]
+        energy.balance[kept] = _balance(record)[stands]
 
 
 def set_out(system: LagrangianSystem, state: State, actions: Actions, duration: float) -> Progress:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -15,6 +15,7 @@ from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.mechanics import fast_path, reference
 from neurok_model.mechanics.actions import Actions
 from neurok_model.mechanics.contact_fit import contact_residual
+from neurok_model.mechanics.frame_refinement import FrameRefinement
 from neurok_model.mechanics.integrators import Integrator, Variational
 from neurok_model.mechanics.outcome import Outcome
 from neurok_model.mechanics.system import LagrangianSystem, State
@@ -22,6 +23,9 @@ from neurok_model.mechanics.trajectory import Rollout, Trajectories
 
 COARSEST = 0.15
 """Largest product of an integration step and the system's fastest rate, however loose the tolerance."""
+
+FRAME_SHARE = 0.5
+"""Share of the tolerance that the energy's balance may be off over a single frame."""
 
 REFINEMENTS = (2, 4, 16)
 """Factors by which the steps of a candidate that went wrong may be shortened."""
@@ -38,7 +42,8 @@ class RolloutSettings:
         maximum_step: longest integration step [s]; recorded steps are divided to stay below it.
         drift_tolerance: share by which a candidate's energy balance may be off. It decides how long steps are at
             first, and a candidate that is off by more is integrated again with shorter ones.
-        maximum_refinements: how often.
+        maximum_refinements: how often; with 0 all steps are as long as they are at first.
+        frame_halvings: how often the steps of a single frame may be halved, where the energy does not balance over it.
         maximum_substeps: integration steps per recorded step that are never exceeded, however stiff the
             system.
         unstable_drift: a candidate whose energy balance is off by more than this share even then counts as diverged
@@ -51,6 +56,7 @@ class RolloutSettings:
     maximum_step: float = 1.0 / 120.0
     drift_tolerance: float = 1e-3
     maximum_refinements: int = 2
+    frame_halvings: int = 5
     maximum_substeps: int = 128
     unstable_drift: float = 0.5
     backend: Backend = "auto"
@@ -90,6 +96,8 @@ def rollout(
     steps = step_count(horizon, step)
     start = _checked_state(system, state, actions.count)
     actions = actions.to(start.q)
+    if settings.maximum_refinements == 0 or fast_path.wants_gradient(start, actions):
+        settings = replace(settings, frame_halvings=0)
     substeps = initial_substeps(system, step, settings)
     residual = contact_residual(system, system.at(start), actions)
 
@@ -104,6 +112,7 @@ def rollout(
             step=step,
             substeps=parts,
             integrator=settings.integrator,
+            refinement=_frame_refinement(parts, settings),
             cancelled=cancelled,
         )
 
@@ -143,11 +152,18 @@ def _backend(
 def initial_substeps(system: LagrangianSystem, step: float, settings: RolloutSettings) -> int:
     """Integration steps per recorded step that the system's stiffness and damping about rest ask for.
 
-    The energy of a vibration oscillates by a quarter of the square of rate times step.
+    The energy of a vibration oscillates by a quarter of the square of rate times step. Where frames are refined one by
+    one, only those pay for it that vibrate as fast.
     """
-    resolution = min(COARSEST, 2.0 * math.sqrt(settings.drift_tolerance))
+    resolution = COARSEST if settings.frame_halvings > 0 else min(COARSEST, 2.0 * math.sqrt(settings.drift_tolerance))
     shortest = min(settings.maximum_step, resolution / max(system.highest_rate, 1e-9))
     return min(max(1, math.ceil(step / shortest - 1e-9)), settings.maximum_substeps)
+
+
+def _frame_refinement(substeps: int, settings: RolloutSettings) -> FrameRefinement | None:
+    """How single frames of ``substeps`` steps are refined; None where they are not."""
+    halvings = min(settings.frame_halvings, int(math.log2(max(settings.maximum_substeps / substeps, 1.0))))
+    return FrameRefinement(FRAME_SHARE * settings.drift_tolerance, halvings) if halvings > 0 else None
 
 
 def step_count(horizon: float, step: float) -> int:

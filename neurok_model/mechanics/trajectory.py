@@ -98,7 +98,7 @@ class Rollout:
         times: [T+1] in seconds, from 0.
         trajectories: states and energies of all candidates.
         residual: [K] share of the contacts' motion that the object could not follow, 0 to 1.
-        substeps: [K] integration steps per recorded step that each candidate needed.
+        substeps: [K] integration steps per recorded step of each candidate, before those of single frames are halved.
     """
 
     times: Float[Tensor, " times"]

@@ -119,6 +119,23 @@ def test_divergence_agrees() -> None:
     assert ours.q.isfinite().all()
 
 
+def test_refined_frames_agree() -> None:
+    """Protects the rules by which single frames are refined: the same frames, the same impulses, the same motion.
+
+    Impulses fall inside of frames, on their boundaries and into the first step, whichever way a frame is divided.
+    """
+    system = _system(wall_frequency=6.0)
+    start = State(torch.zeros(4, 4).double(), torch.tensor([[0.1], [12.0], [6.0], [9.0]]).double().expand(4, 4))
+    times = torch.tensor([[0.001, 0.05], [0.05, 0.123], [0.0, 0.1], [STEP, 2 * STEP]], dtype=torch.float64)
+    kicks = PointLoads(0.3 * _normal(4, 2, 3, 7, seed=6), 0.02 * _normal(4, 2, 3, seed=7), times, times)
+    actions = Actions(4, impulses=kicks, pushes=_loads(4, 7, 0.4, 0.0, 0.1, seed=8))
+    ours, reference = _both(system, start, actions)
+    coarse = rollout(system, start, actions, 0.3, STEP, settings=RolloutSettings(maximum_refinements=0))
+    assert coarse.energy_drift[1:].min() > 1e-3
+    assert ours.energy_drift.max() < 2e-3
+    _assert_equal(ours, reference, 1e-5)
+
+
 def test_initial_grasps_agree() -> None:
     """Protects imposed velocities, which are fitted before the machine code takes over."""
     metric = _normal(2, 1, 7, 7, seed=11)
