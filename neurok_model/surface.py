@@ -14,9 +14,10 @@ from torch import Tensor
 from neurok_model.contact_carrier import ContactCarrier
 from neurok_model.contact_weights import affine_weights
 from neurok_model.errors import ErrorCode, NeurokError
-from neurok_model.mechanics import Embedding
+from neurok_model.mechanics import Embedding, fast_path
 from neurok_model.request_size import MEMORY_LIMIT, RequestSize
 from neurok_model.scan import PreparedScan
+from neurok_model.standing import StandingSurface, StandingSurfaces
 
 CONTACT_NEIGHBOURS = 12
 """Surface points that share a contact."""
@@ -51,6 +52,7 @@ class ReducedSurface:
         self._point_modes = point_modes
         self._make_vertex_modes = vertex_modes
         self._vertex_modes: Tensor | None = None
+        self._known = StandingSurfaces()
         # Distances are taken to the surface points, so what lies between them must count as surface too.
         used = scan.vertices[np.unique(scan.triangles)] if len(scan.triangles) else scan.vertices
         covering = float(cKDTree(scan.samples.points).query(used)[0].max())
@@ -138,12 +140,40 @@ class ReducedSurface:
         Raises:
             NeurokError: (the returned function) CONTACT_OFF_SURFACE for a point too far from the surface.
         """
-        y = self.embedding_coordinates(q)
+        y = self.embedding_coordinates(q).double()
+        known = self._known.of(y.cpu().numpy().tobytes(), lambda: StandingSurface(self._standing(y).cpu().numpy()))
 
         def modes(points: Float[np.ndarray, "p 3"]) -> Float[Tensor, "p 3 r"]:
-            return self.contact_rows(y.double(), torch.as_tensor(points, device=y.device))
+            return known.rows(np.asarray(points, dtype=np.float64), fresh)
+
+        def fresh(points: Float[np.ndarray, "p 3"]) -> Float[Tensor, "p 3 r"]:
+            if self._point_modes.device.type == "cpu" and fast_path.available():
+                return self._rows_in_machine_code(known, points)
+            return self.contact_rows(y, torch.as_tensor(points, device=y.device))
 
         return modes
+
+    def _standing(self, y: Float[Tensor, " r"]) -> Float[Tensor, "N 3"]:
+        """The surface points at y, differentiable [m]."""
+        return torch.as_tensor(self.scan.samples.points).to(y) + self._point_modes.to(y) @ y
+
+    def _rows_in_machine_code(self, known: StandingSurface, points: Float[np.ndarray, "p 3"]) -> Float[Tensor, "p 3 r"]:
+        """As ``contact_rows``, to rounding, where nothing is to be differentiated."""
+        index, among = self._around(known.points, points, known.tree)
+        carriers = min(CONTACT_NEIGHBOURS, index.shape[1])
+        # Those that carry come first, in their order; what fills up the rows belongs to no part.
+        order = np.argsort(~among, axis=1, kind="stable")[:, :carriers]
+        count = len(known.points)
+        chosen = np.where(np.take_along_axis(among, order, 1), np.take_along_axis(index, order, 1), count)
+        return fast_path.contact_modes(
+            points, chosen, known.padded_points, known.part_or_none, self._padded_modes, carriers
+        ).to(self._point_modes.dtype)
+
+    @cached_property
+    def _padded_modes(self) -> Float[np.ndarray, "M 3 r"]:
+        """Phi at the surface points, and zeros, in double precision."""
+        modes = self._point_modes.double().numpy()
+        return np.concatenate((modes, np.zeros_like(modes[:1])))
 
     def contact_rows(self, y: Float[Tensor, " r"], points: Float[Tensor, "p 3"]) -> Float[Tensor, "p 3 r"]:
         """Phi at contact points on the surface as it stands at y; differentiable by both.
@@ -155,7 +185,7 @@ class ReducedSurface:
         Raises:
             NeurokError: CONTACT_OFF_SURFACE for a point too far from the surface.
         """
-        standing = torch.as_tensor(self.scan.samples.points).to(y) + self._point_modes.to(y) @ y
+        standing = self._standing(y)
         index, among = self._around(standing.detach().cpu().numpy(), points.detach().cpu().numpy())
         used = torch.as_tensor(among, device=y.device)
         chosen = torch.as_tensor(index, device=y.device)
@@ -166,11 +196,11 @@ class ReducedSurface:
         return torch.einsum("pn,pncr->pcr", weight.to(kind), rows.to(kind))
 
     def _around(
-        self, standing: Float[np.ndarray, "N 3"], places: Float[np.ndarray, "p 3"]
+        self, standing: Float[np.ndarray, "N 3"], places: Float[np.ndarray, "p 3"], tree: cKDTree | None = None
     ) -> tuple[Int[np.ndarray, "p n"], Bool[np.ndarray, "p n"]]:
         """Surface points near contacts, nearest first, and which of them carry it: those of the part it touches."""
         neighbours = min(4 * CONTACT_NEIGHBOURS, len(standing))
-        distance, index = cKDTree(standing).query(places, k=neighbours)
+        distance, index = (tree or cKDTree(standing)).query(places, k=neighbours)
         distance, index = distance.reshape(len(places), -1), index.reshape(len(places), -1)
         self._check_reach(places, distance[:, 0])
         component = self.scan.samples.component

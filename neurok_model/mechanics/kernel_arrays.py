@@ -93,8 +93,12 @@ def map_arrays(form: SmoothMap) -> MapArrays:
 
 def padded(array: np.ndarray) -> np.ndarray:
     """The array with zeros after its last dimension, up to a multiple of ``LANES``."""
-    missing = -array.shape[-1] % LANES
-    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, missing)]) if missing else array
+    width = array.shape[-1]
+    if width % LANES == 0:
+        return array
+    result = np.zeros((*array.shape[:-1], width + -width % LANES))
+    result[..., :width] = array
+    return result
 
 
 def term_arrays(system: LagrangianSystem) -> TermArrays:
@@ -151,11 +155,12 @@ def load_arrays(loads: PointLoads | None, count: int, rows: int, embedding_dimen
     if loads is None:
         width = embedding_dimension + -embedding_dimension % LANES
         return LoadArrays(np.zeros((rows, 0, width)), np.zeros((rows, 0, 2)))
-    vector = padded(_array(loads.embedded))
-    times = _array(torch.stack((loads.start, loads.stop), dim=-1))
-    if rows > count:
-        vector = np.concatenate((vector, np.zeros((rows - count, *vector.shape[1:]))))
-        times = np.concatenate((times, np.full((rows - count, *times.shape[1:]), NEVER)))
+    rows_of_points, forces = _array(loads.rows), _array(loads.vectors)
+    slots = forces.shape[1]
+    vector = np.zeros((rows, slots, embedding_dimension + -embedding_dimension % LANES))
+    vector[:count, :, :embedding_dimension] = (forces[..., None, :] @ rows_of_points)[..., 0, :]
+    times = np.full((rows, slots, 2), NEVER)
+    times[:count, :, 0], times[:count, :, 1] = _array(loads.start), _array(loads.stop)
     return LoadArrays(vector, times)
 
 

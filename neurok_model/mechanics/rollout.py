@@ -99,9 +99,11 @@ def rollout(
     if settings.maximum_refinements == 0 or fast_path.wants_gradient(start, actions):
         settings = replace(settings, frame_halvings=0)
     substeps = initial_substeps(system, step, settings)
-    residual = contact_residual(system, system.at(start), actions)
-
     integrate = _backend(system, start, actions, settings)
+    if integrate is fast_path.integrate and actions.grasps is None:
+        residual = fast_path.residual(system, start, actions)
+    else:
+        residual = contact_residual(system, system.at(start), actions)
 
     def run(index: Int[Tensor, " n"] | None, parts: int) -> Trajectories:
         return integrate(
@@ -119,6 +121,8 @@ def rollout(
     trajectories = run(None, substeps)
     used = torch.full_like(trajectories.outcome, substeps)
     for _ in range(settings.maximum_refinements):
+        if _sound(trajectories, settings):
+            break
         wanted = _wanted_substeps(system, trajectories, used, settings)
         if not bool((wanted > used).any()):
             break
@@ -176,6 +180,12 @@ def step_count(horizon: float, step: float) -> int:
         if not (math.isfinite(value) and value > 0.0):
             raise NeurokError(ErrorCode.INVALID_HORIZON, name, value, "a finite time of more than 0 s")
     return max(1, math.ceil(horizon / step - 1e-6))
+
+
+def _sound(trajectories: Trajectories, settings: RolloutSettings) -> bool:
+    """Whether no candidate failed and every energy balances: the usual case, decided quickly."""
+    drift, outcome = trajectories.energy_drift, trajectories.outcome
+    return bool((drift <= settings.drift_tolerance).all()) and not bool((outcome == int(Outcome.DIVERGED)).any())
 
 
 def _wanted_substeps(

@@ -8,6 +8,7 @@ the network, and its cost does not depend on the number of vertices.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,9 @@ from neurok_model.reduction.snapshots import DecoderSnapshots, draw_configuratio
 
 MODE_SAMPLES = 512
 """Samples that the principal component analysis looks at: more of them change the modes no more."""
+
+WORTHWHILE = 0.9
+"""Ratio of the error to a smaller map's above which a larger one is hardly worth its cost in every step."""
 
 OVERFITTED = 1.2
 """Ratio of the error on fresh samples to the fitted ones' above which more samples help more than a larger map."""
@@ -51,8 +55,8 @@ class CompilationSettings:
     """
 
     method: Method = "gauss_newton"
-    energy: float = 0.95
-    maximum_dimension: int = 5
+    energy: float = 0.99
+    maximum_dimension: int = 8
     subspace_samples: int = 96
     samples: int = 640
     maximum_samples: int = 1280
@@ -195,10 +199,16 @@ class _Search:
             form = fit_smooth_map(samples, inner, bias, self._settings.iterations)
             error = self._error(form, self.test, self.weighted_test)
             candidates.append((error, size, form))
-            if error < self._settings.wanted_error:
+            if error < self._settings.wanted_error or self._learns_by_heart(candidates):
                 break
         error, _, best = min(candidates, key=lambda candidate: candidate[:2])
         return best, error, self._error(best, self.q, self.weighted)
+
+    def _learns_by_heart(self, candidates: list[tuple[float, int, SmoothMap]]) -> bool:
+        """Whether the last of the sizes tried is hardly better than those before, but on samples it has seen."""
+        error, _, form = candidates[-1]
+        before = min((candidate[0] for candidate in candidates[:-1]), default=math.inf)
+        return error > WORTHWHILE * before and error > OVERFITTED * self._error(form, self.q, self.weighted)
 
     def _error(self, form: SmoothMap, q: Float[Tensor, "s q"], weighted: Float[Tensor, "s m"]) -> float:
         """Root-mean-square error as a share of the motion, with what the modes leave out."""
