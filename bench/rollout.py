@@ -2,10 +2,11 @@
 
     python bench/rollout.py --json out/bench/rollout.json
 
-Ours is told nothing: a laptop of the test split, refined to about 5,000 vertices, is encoded, compiled and
-pushed. MuJoCo is told everything: a laptop of two boxes whose hinge and limits it is given, and a soft block
-of 1,000 vertices as an interpolated flex. All roll out 0.5 s, MuJoCo at its usual 2 ms, both on the same
-number of threads.
+Ours is told nothing: a laptop of the test split, refined to about 10,000 vertices, is encoded, compiled and pushed.
+MuJoCo is told everything: a laptop of two boxes whose hinge and limits it is given, a soft block of 1,000 vertices as
+an interpolated flex and as full finite elements, and a cloth. All roll out 0.5 s, MuJoCo at its usual 2 ms, both on the
+same number of threads. Every figure comes as wall time and as processor time: the latter says what the work costs on a
+machine that does other things too. ``docs/speed.md`` says what the figures mean.
 """
 
 from __future__ import annotations
@@ -14,186 +15,151 @@ import argparse
 import json
 import os
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+# Threads that wait for work would otherwise take the processor from those that have some.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import mujoco
-import numpy as np
 import torch
-import trimesh
-from mujoco import rollout
 from rich.console import Console
 from rich.table import Table
 
-from neurok_model import ObjectModel, PhysicsParameters, Predictor, Push, TriangleMesh
-from neurok_model.data.families import build_object
-
-HORIZON = 0.5
-STEP = 1.0 / 60.0
-FRAMES = 30
-VERTICES = 5000
-FORCE = 1.0
-TEST_SEED = 3 * 7 + 2
-"""Of the test split: its remainder modulo 3 is 2."""
-
-LAPTOP = """
-<mujoco>
-  <option timestep="0.002"/>
-  <worldbody>
-    <geom type="box" size=".17 .12 .01" pos="0 0 .01" contype="0" conaffinity="0"/>
-    <body pos="0 .12 .02">
-      <joint type="hinge" axis="1 0 0" range="-3 1.6" limited="true" damping="0.01"/>
-      <geom type="box" size=".17 .004 .11" pos="0 0 .11" mass=".5" contype="0" conaffinity="0"/>
-    </body>
-  </worldbody>
-</mujoco>
-"""
-
-FLEX = """
-<mujoco>
-  <option timestep="0.002" integrator="discrete" solver="Newton" iterations="1000"/>
-  <size memory="100M"/>
-  <worldbody>
-    <flexcomp name="block" type="grid" dim="3" count="10 10 10" spacing=".02 .02 .02" radius="0.001"
-              mass="0.5"
-              dof="trilinear" pos="0 0 .1">
-      <elasticity young="2e4" poisson="0.3" damping="0.005"/>
-      <contact contype="0" conaffinity="0" selfcollide="none"/>
-      <pin id="0 2 4 6"/>
-    </flexcomp>
-  </worldbody>
-</mujoco>
-"""
+from bench.rollout_peers import measure_peers
+from bench.rollout_scaling import as_dictionary, readable, roofline, scaling
+from bench.rollout_scenes import FRAMES, HORIZON, STEP, laptop_scan, pushes
+from bench.timing import Budget, Time, measured
+from neurok_model import ObjectModel, PhysicsParameters, Predictor
+from neurok_model.mechanics import Outcome, prepare
+from neurok_model.standing import StandingSurfaces
 
 
-def laptop_scan() -> TriangleMesh:
-    """A half-open laptop that training never drew, refined to at least 5,000 vertices."""
-    laptop = build_object("laptop", TEST_SEED)
-    lower, upper = laptop.state_range[0]
-    frames = laptop.pose(np.array([[0.5 * (lower + upper)]]))
-    vertices, triangles = frames.vertices[0], laptop.triangles
-    longest = 0.1
-    while len(vertices) < VERTICES:
-        vertices, triangles = trimesh.remesh.subdivide_to_size(
-            frames.vertices[0], laptop.triangles, longest, max_iter=30
-        )
-        longest *= 0.95
-    return TriangleMesh(np.asarray(vertices), np.asarray(triangles))
-
-
-def pushes(model: ObjectModel, count: int) -> list[list[Push]]:
-    """One push per candidate at the highest vertex, in directions around the vertical axis."""
-    point = model.rest_vertices[np.argmax(model.rest_vertices[:, 2])].astype(np.float64)
-    angles = np.linspace(0.0, 2.0 * np.pi, count, endpoint=False)
-    return [[Push(point, (FORCE * np.cos(a), FORCE * np.sin(a), 0.0), duration=0.1)] for a in angles]
-
-
-def milliseconds(work: Callable[[], object], repeats: int) -> float:
-    """Median wall time of one call, after one that warms up."""
-    work()
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        work()
-        times.append(1e3 * (time.perf_counter() - begin))
-    return median(times)
-
-
-def measure_ours(predictor: Predictor, repeats: int) -> tuple[dict[str, float], dict[str, object]]:
-    """Every stage of a prediction; also what was predicted, to judge the figures by."""
-    scan = laptop_scan()
-    predictor.encode(scan)
-    models = [predictor.encode(scan, PhysicsParameters(mass=1.5)) for _ in range(3)]
-    model = models[0]
-    figures = {
-        "encode_ms": median(each.timings["encode"] for each in models),
-        "compile_ms": median(each.timings["compile"] for each in models),
-    }
+def measure_ours(predictor: Predictor, vertices: int, repeats: int) -> tuple[dict[str, Time], ObjectModel]:
+    """Every stage of a prediction; also the object, to judge the figures by."""
+    scan = laptop_scan(vertices)
+    predictor.encode(laptop_scan(0))  # The first encoding of a process loads libraries.
+    models: list[ObjectModel] = []
+    whole = measured(
+        lambda: models.append(predictor.encode(scan, PhysicsParameters(mass=1.5))), repeats=3, seconds=8.0, warm=False
+    )
+    model = models[-1]
+    times = {"encode_and_compile": whole}
+    for stage in ("encode", "compile"):
+        times[stage] = Time(median(each.timings[stage] for each in models), float("nan"), len(models))
     one = pushes(model, 8)[0]
-    figures["one_ms"] = milliseconds(lambda: model.predict(one, horizon=HORIZON, step=STEP), repeats)
+
+    def at_a_new_point() -> object:
+        model.surface._known = StandingSurfaces()
+        return model.predict(one, horizon=HORIZON, step=STEP)
+
+    times["one_new_contact"] = measured(at_a_new_point, repeats=repeats)
+    times["one"] = measured(lambda: model.predict(one, horizon=HORIZON, step=STEP), repeats=repeats)
     for count in (64, 512):
         actions = pushes(model, count)
-        figures[f"batch{count}_ms"] = milliseconds(
-            lambda actions=actions: model.predict_batch(actions, horizon=HORIZON, step=STEP), max(3, repeats // 4)
+        times[f"batch{count}"] = measured(
+            lambda actions=actions: model.predict_batch(actions, horizon=HORIZON, step=STEP),
+            repeats=max(3, repeats // 4),
         )
-    prediction = model.predict(one, horizon=HORIZON, step=STEP)
-    frames = prediction.q[:FRAMES]
-    figures["decode_ms"] = milliseconds(lambda: model.surface.vertices(frames), repeats)
-    outcomes = model.predict_batch(pushes(model, 64), horizon=HORIZON, step=STEP).outcome
-    details = {
+    frames = model.predict(one, horizon=HORIZON, step=STEP).q[:FRAMES]
+    times["decode"] = measured(lambda: model.surface.vertices(frames), repeats=repeats)
+    return times, model
+
+
+def details_of(model: ObjectModel) -> dict[str, Any]:
+    """What was predicted, to judge the figures by."""
+    batch = model.predict_batch(pushes(model, 64), horizon=HORIZON, step=STEP)
+    form = model.surface.embedding
+    return {
         "vertices": len(model.rest_vertices),
         "coordinates": model.dimension,
+        "rank": form.embedding_dimension,
+        "hidden": int(form.inner.shape[0]) if hasattr(form, "inner") else 0,
         "compile_error": model.compile_error,
-        "outcomes": {name: int((outcomes == value).sum()) for value, name in enumerate(("ok", "edge", "diverged"))},
+        "compile_error_metres": getattr(model.parts.embedding if model.parts else None, "value_error_metres", None),
+        "largest_energy_drift": float(batch.energy_drift.max()),
+        "outcomes": {outcome.name.lower(): int((batch.outcome == outcome).sum()) for outcome in Outcome},
     }
-    return figures, details
 
 
-def measure_mujoco(threads: int, repeats: int) -> dict[str, float]:
-    """One and 64 rollouts of the laptop and of the flex."""
-    figures = {}
-    for name, xml in (("laptop", LAPTOP), ("flex", FLEX)):
-        model = mujoco.MjModel.from_xml_string(xml)
-        for count, key in ((1, "one"), (64, "64")):
-            data = [mujoco.MjData(model) for _ in range(min(threads, count))]
-            states = initial_states(model, count)
-            steps = round(HORIZON / model.opt.timestep)
-            few = 1 if (name, count) == ("flex", 64) else repeats
-            figures[f"{name}_{key}_ms"] = milliseconds(
-                lambda model=model, data=data, states=states, steps=steps: rollout.rollout(
-                    model, data, states, nstep=steps, persistent_pool=True
-                ),
-                few,
-            )
-    rollout.shutdown_persistent_pool()
-    return figures
+def ratios_of(ours: dict[str, Time], theirs: dict[str, Time], kind: str) -> dict[str, float]:
+    """How many times faster than the peers; where 64 of a peer were not run, 64 times one."""
+    ratios = {}
+    for peer in ("laptop", "flex", "fem", "cloth"):
+        if f"{peer}_one" not in theirs:
+            continue
+        single = getattr(theirs[f"{peer}_one"], kind)
+        many = getattr(theirs[f"{peer}_64"], kind) if f"{peer}_64" in theirs else 64.0 * single
+        ratios[f"one_against_{peer}"] = single / getattr(ours["one"], kind)
+        ratios[f"batch64_against_{peer}"] = many / getattr(ours["batch64"], kind)
+    return ratios
 
 
-def initial_states(model: mujoco.MjModel, count: int) -> np.ndarray:
-    """Full physics states that differ in their velocities."""
-    data = mujoco.MjData(model)
-    size = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)
-    states = np.empty((count, size))
-    generator = np.random.default_rng(0)
-    for state in states:
-        data.qvel[:] = generator.normal(0.0, 0.5, model.nv)
-        mujoco.mj_getState(model, data, state, mujoco.mjtState.mjSTATE_FULLPHYSICS)
-    return states
+def show(result: dict[str, Any], console: Console) -> None:
+    """Print everything as tables."""
+    settings = result["settings"]
+    title = f"{HORIZON} s, {settings['threads']} threads, {settings['device']}, checkpoint {settings['checkpoint']}"
+    table = Table("stage", "wall ms", "CPU ms", title=title)
+    for owner, key in (("ours", "ours"), ("MuJoCo", "mujoco")):
+        for name, value in result[key].items():
+            cpu = result[f"{key}_cpu"][name]
+            table.add_row(f"{owner} {name.removesuffix('_ms').replace('_', ' ')}", f"{value:.2f}", f"{cpu:.2f}")
+    for name, value in result["ratios"].items():
+        table.add_row(name.replace("_", " "), f"{value:.1f} x", f"{result['ratios_cpu'][name]:.1f} x")
+    console.print(table)
+    for name, rows in [*result["scaling"].items(), *((f"roofline {k}", [v]) for k, v in result["roofline"].items())]:
+        columns = list(dict.fromkeys(column for row in rows for column in readable(row) if column != "runs"))
+        table = Table(*columns, title=name)
+        for row in rows:
+            text = readable(row)
+            table.add_row(*(text.get(column, "") for column in columns))
+        console.print(table)
 
 
 def main() -> None:
-    """Measure, print a table and write the JSON file."""
+    """Measure, print tables and write the JSON file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="file for the machine-readable result")
+    parser.add_argument("--json", type=Path, help="file for the machine-readable result, or - for the terminal alone")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--vertices", type=int, default=10_000, help="of the scan")
+    parser.add_argument("--checkpoint", type=Path, help="the packaged one when left out")
+    parser.add_argument("--seconds", type=float, default=240.0, help="that the whole run may take, roughly")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
+    budget, progress = Budget(arguments.seconds), Console(stderr=True)
     torch.set_num_threads(arguments.threads)
-    predictor = Predictor.load(device=arguments.device)
-    ours, details = measure_ours(predictor, arguments.repeats)
-    theirs = measure_mujoco(arguments.threads, arguments.repeats)
-    ratios = {
-        "one_against_laptop": theirs["laptop_one_ms"] / ours["one_ms"],
-        "batch64_against_laptop": theirs["laptop_64_ms"] / ours["batch64_ms"],
-        "batch64_against_flex": theirs["flex_64_ms"] / ours["batch64_ms"],
+    progress.print(f"machine code ready after {prepare():.1f} s")
+    predictor = Predictor.load(arguments.checkpoint, device=arguments.device)
+    ours, model = measure_ours(predictor, arguments.vertices, arguments.repeats)
+    progress.print("ours measured; now the peers")
+    theirs = measure_peers(HORIZON, arguments.threads, arguments.repeats, budget)
+    result: dict[str, Any] = {"details": details_of(model)}
+    for owner, times in (("ours", ours), ("mujoco", theirs)):
+        result[owner] = {f"{name}_ms": time.wall for name, time in times.items()}
+        result[f"{owner}_cpu"] = {f"{name}_ms": time.cpu for name, time in times.items()}
+        result[f"{owner}_runs"] = as_dictionary(times)
+    result["ratios"], result["ratios_cpu"] = (ratios_of(ours, theirs, kind) for kind in ("wall", "cpu"))
+    result["roofline"] = roofline(model)
+    result["scaling"] = scaling(predictor, model, budget)
+    result["settings"] = {
+        "threads": arguments.threads,
+        "device": str(predictor.device),
+        "mujoco": mujoco.__version__,
+        "checkpoint": predictor.checkpoint_name,
+        "load_average": list(os.getloadavg()),
+        "seconds": arguments.seconds,
     }
-    settings = {"threads": arguments.threads, "device": str(predictor.device), "mujoco": mujoco.__version__}
-    result = {"ours": ours, "mujoco": theirs, "ratios": ratios, "details": details, "settings": settings}
-    table = Table("stage", "milliseconds", title=f"{HORIZON} s, {arguments.threads} threads, {predictor.device}")
-    for owner, figures in (("ours", ours), ("MuJoCo", theirs)):
-        for name, value in figures.items():
-            table.add_row(f"{owner} {name.removesuffix('_ms').replace('_', ' ')}", f"{value:.2f}")
-    for name, value in ratios.items():
-        table.add_row(name.replace("_", " "), f"{value:.1f} times faster")
-    Console().print(table)
+    text = json.dumps(result, indent=2, default=float) + "\n"
+    if arguments.json == Path("-"):
+        print(text)
+        return
+    show(result, Console())
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        arguments.json.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def make_scratch(k: int, h: int, r: int, *, lanes: bool) -> Scratch:
     r += -r % multiple
     shapes = ((13, k), (5, r), (3, k, k), (k, r), (h + k,), (k, h), (2 * k + 2,))
     rows, targets = np.zeros((2, LANES), dtype=np.int64)
-    return Scratch(*(aligned(*shape, *last) for shape in shapes), rows, targets)
+    return Scratch(*[*(aligned(*shape, *last) for shape in shapes), rows, targets])
 
 
 @machine_code

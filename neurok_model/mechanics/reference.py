@@ -72,14 +72,14 @@ def integrate(
     frames = _Frames(system, integrator, step, substeps)
     progress = set_out(system, state, actions, frames.struck)
     records = [_record(system, progress)]
-    energy = None if refinement is None else EnergyBalance.of(records[0])
+    energy = EnergyBalance.of(records[0])
     stopped = False
     for index in range(steps):
         stopped = stopped or (cancelled is not None and cancelled())
-        if not stopped and (refinement is None or energy is None):
+        if not stopped and refinement is None:
             frames.advance(progress, actions, index, 0)
             _check_region(system, progress)
-        elif not stopped:
+        elif not stopped and refinement is not None:
             _refined_frame(frames, progress, actions, index, refinement, energy)
         records.append(_record(system, progress))
     series = {name: torch.stack([record[name] for record in records], dim=1) for name in records[0]}
