@@ -63,6 +63,11 @@ def measure_ours(predictor: Predictor, vertices: int, repeats: int) -> tuple[dic
             lambda actions=actions: model.predict_batch(actions, horizon=HORIZON, step=STEP),
             repeats=max(3, repeats // 4),
         )
+    gentle = pushes(model, 64, force=0.1)
+    times["one_gentle"] = measured(lambda: model.predict(gentle[0], horizon=HORIZON, step=STEP), repeats=repeats)
+    times["batch64_gentle"] = measured(
+        lambda: model.predict_batch(gentle, horizon=HORIZON, step=STEP), repeats=max(3, repeats // 4)
+    )
     frames = model.predict(one, horizon=HORIZON, step=STEP).q[:FRAMES]
     times["decode"] = measured(lambda: model.surface.vertices(frames), repeats=repeats)
     return times, model
@@ -71,15 +76,16 @@ def measure_ours(predictor: Predictor, vertices: int, repeats: int) -> tuple[dic
 def details_of(model: ObjectModel) -> dict[str, Any]:
     """What was predicted, to judge the figures by."""
     batch = model.predict_batch(pushes(model, 64), horizon=HORIZON, step=STEP)
-    form = model.surface.embedding
+    form = model.parts.embedding if model.parts else model.surface.embedding
     return {
         "vertices": len(model.rest_vertices),
         "coordinates": model.dimension,
         "rank": form.embedding_dimension,
         "hidden": int(form.inner.shape[0]) if hasattr(form, "inner") else 0,
         "compile_error": model.compile_error,
-        "compile_error_metres": getattr(model.parts.embedding if model.parts else None, "value_error_metres", None),
+        "compile_error_metres": getattr(form, "value_error_metres", None),
         "largest_energy_drift": float(batch.energy_drift.max()),
+        "coordinates_hold": form.subspace.captured if hasattr(form, "subspace") else None,
         "outcomes": {outcome.name.lower(): int((batch.outcome == outcome).sum()) for outcome in Outcome},
     }
 
@@ -94,6 +100,7 @@ def ratios_of(ours: dict[str, Time], theirs: dict[str, Time], kind: str) -> dict
         many = getattr(theirs[f"{peer}_64"], kind) if f"{peer}_64" in theirs else 64.0 * single
         ratios[f"one_against_{peer}"] = single / getattr(ours["one"], kind)
         ratios[f"batch64_against_{peer}"] = many / getattr(ours["batch64"], kind)
+        ratios[f"batch64_gentle_against_{peer}"] = many / getattr(ours["batch64_gentle"], kind)
     return ratios
 
 

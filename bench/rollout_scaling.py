@@ -115,7 +115,7 @@ def scale_coordinates(predictor: Predictor, budget: Budget) -> list[Row]:
             break
         settings = CompilationSettings(maximum_dimension=dimension, energy=1.0)
         model = Predictor(predictor.networks, predictor.checkpoint_name, settings=settings).encode(scan)
-        form = model.surface.embedding
+        form = model.parts.embedding if model.parts else model.surface.embedding
         actions = pushes(model, 64)
         time = measured(lambda: model.predict_batch(actions, horizon=HORIZON, step=STEP), repeats=5)  # noqa: B023
         sizes = {"k_q": model.dimension, "hidden": len(form.bias), "rank": form.embedding_dimension}

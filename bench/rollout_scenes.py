@@ -31,8 +31,11 @@ def laptop_scan(vertex_count: int) -> TriangleMesh:
     return TriangleMesh(np.asarray(fine), np.asarray(triangles))
 
 
-def pushes(model: ObjectModel, count: int) -> list[list[Push]]:
-    """One push per candidate at the highest vertex, in directions around the vertical axis."""
+def pushes(model: ObjectModel, count: int, force: float = FORCE) -> list[list[Push]]:
+    """One push per candidate at the highest vertex, in directions around the vertical axis.
+
+    One newton for 0.1 s throws most lids against the end of their way; a tenth of it moves them a few degrees.
+    """
     point = model.rest_vertices[np.argmax(model.rest_vertices[:, 2])].astype(np.float64)
     angles = np.linspace(0.0, 2.0 * np.pi, count, endpoint=False)
-    return [[Push(point, (FORCE * np.cos(a), FORCE * np.sin(a), 0.0), duration=0.1)] for a in angles]
+    return [[Push(point, (force * np.cos(a), force * np.sin(a), 0.0), duration=0.1)] for a in angles]

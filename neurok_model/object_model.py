@@ -33,7 +33,7 @@ from neurok_model.mechanics import (
 )
 from neurok_model.physics import PhysicsParameters
 from neurok_model.reduction import PriorRegion, SampledRegion
-from neurok_model.request_size import check_rollout
+from neurok_model.request_size import check_rollout, memory_and_device_errors
 from neurok_model.results import (
     BatchPrediction,
     ObjectState,
@@ -413,12 +413,13 @@ class ObjectModel:
         start = self._checked(initial_state or self.rest_state)
         embedding = self.system.embedding
         check_rollout(self.surface.memory_limit, embedding, actions, step_count(horizon, step) + 1, **decoded)
-        gathered = gather_actions(actions, self.surface.contact_modes(start.q), embedding.embedding_dimension)
-        system = with_obstacles(self.system, self.surface, self.region, obstacles, start.q)
-        fit_time = _milliseconds_since(begin)
-        begin = time.perf_counter()
-        state = State(torch.as_tensor(start.q), torch.as_tensor(start.qdot))
-        result = rollout(system, state, gathered, horizon, step, settings=settings, cancelled=cancelled)
+        with memory_and_device_errors(f"{len(actions)} candidates over {horizon:g} s"):
+            gathered = gather_actions(actions, self.surface.contact_modes(start.q), embedding.embedding_dimension)
+            system = with_obstacles(self.system, self.surface, self.region, obstacles, start.q)
+            fit_time = _milliseconds_since(begin)
+            begin = time.perf_counter()
+            state = State(torch.as_tensor(start.q), torch.as_tensor(start.qdot))
+            result = rollout(system, state, gathered, horizon, step, settings=settings, cancelled=cancelled)
         return result, fit_time, _milliseconds_since(begin)
 
     def _checked(self, state: ObjectState) -> ObjectState:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import torch
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.mechanics import Contact, Embedding, contact_points
@@ -122,6 +125,28 @@ def check_rollout(
     wanted += f" with {tracked} tracked vertices" if tracked else ""
     wanted += f" with {vertices} vertices at the end" if vertices else ""
     size.check(limit, wanted)
+
+
+@contextmanager
+def memory_and_device_errors(what: str) -> Iterator[None]:
+    """Turn what the machine refuses into errors that say so; nothing of the object has changed by then.
+
+    Args:
+        what: the request in words.
+
+    Raises:
+        NeurokError: REQUEST_TOO_LARGE where memory ran out all the same, INTERNAL where a device is gone.
+    """
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        allowed = "less at once: this machine's memory ran out"
+        raise NeurokError(ErrorCode.REQUEST_TOO_LARGE, "request", what, allowed) from error
+    except RuntimeError as error:
+        if "CUDA error" not in str(error):
+            raise
+        allowed = "a device that answers: load the predictor again, or with device cpu"
+        raise NeurokError(ErrorCode.INTERNAL, "device", f"{what}: {error}", allowed) from error
 
 
 def in_words(count: float) -> str:

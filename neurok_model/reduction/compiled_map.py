@@ -10,8 +10,13 @@ from neurok_model.reduction.active_subspace import ActiveSubspace, Displacement
 from neurok_model.reduction.region import PriorRegion
 from neurok_model.reduction.smooth_map import SmoothMap
 
-MODE_SNAPSHOTS = 128
-"""Configurations at which the modes of other points are found: a few for each mode."""
+MODE_SNAPSHOTS = 4
+"""Configurations for each mode at which the modes of other points are found."""
+
+FEWEST_SNAPSHOTS, MOST_SNAPSHOTS = 32, 128
+
+CHUNK_NUMBERS = 2**21
+"""Points times latents that are decoded together, which bounds the memory."""
 
 
 class CompiledMap(SmoothMap):
@@ -70,16 +75,17 @@ class CompiledMap(SmoothMap):
         """Z = z_rest + A q."""
         return self.rest_latent + q @ self.subspace.basis.mT
 
-    def modes_at(self, displacement: Displacement, chunk: int = 16) -> Float[Tensor, "v 3 r"]:
+    def modes_at(self, displacement: Displacement) -> Float[Tensor, "v 3 r"]:
         """Phi at other points, by least squares over the snapshots.
 
         Args:
             displacement: the decoder at those points, in metres.
-            chunk: latents decoded together, which bounds the memory.
         """
-        q, y = self.snapshot_q[:MODE_SNAPSHOTS], self.snapshot_y[:MODE_SNAPSHOTS]
+        count = min(max(MODE_SNAPSHOTS * self.embedding_dimension, FEWEST_SNAPSHOTS), MOST_SNAPSHOTS)
+        q, y = self.snapshot_q[:count], self.snapshot_y[:count]
         projector = torch.linalg.pinv(y.double(), rtol=1e-6).to(y)
         rest = displacement(self.rest_latent[None])
+        chunk = min(max(CHUNK_NUMBERS // rest.shape[1], 1), 16)
         total = rest.new_zeros(*rest.shape[1:], self.embedding_dimension)
         for some, columns in zip(q.split(chunk), projector.mT.split(chunk), strict=True):
             total += torch.einsum("bnc,br->ncr", displacement(self.latents(some)) - rest, columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from predictor.tiny_objects import box_scan, tiny_predictor
 
 from neurok_model import ObjectModel, Push
@@ -55,6 +56,31 @@ def test_the_object_survives_a_refusal(small: ObjectModel) -> None:
     """Protects services: after a refusal the same object answers what fits."""
     with pytest.raises(NeurokError):
         small.predict([], horizon=1e6, step=1e-2)
+    assert len(small.predict([], horizon=0.1, step=0.05).times) == 3
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), ErrorCode.REQUEST_TOO_LARGE),
+        (MemoryError(), ErrorCode.REQUEST_TOO_LARGE),
+        (RuntimeError("CUDA error: device-side assert triggered"), ErrorCode.INTERNAL),
+    ],
+)
+def test_a_machine_that_gives_up_is_an_error(
+    small: ObjectModel, monkeypatch: pytest.MonkeyPatch, failure: Exception, code: ErrorCode
+) -> None:
+    """Protects services: memory that runs out and devices that vanish are said, and the object answers the next one."""
+    from neurok_model import object_model
+
+    def failing(*arguments: object, **options: object) -> None:
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(object_model, "rollout", failing)
+        with pytest.raises(NeurokError) as caught:
+            small.predict([], horizon=0.1, step=0.05)
+        assert caught.value.code == code
     assert len(small.predict([], horizon=0.1, step=0.05).times) == 3
 
 
