@@ -84,8 +84,8 @@ class TrainingConfiguration:
         values = asdict(self)
         for name in MACHINE_SETTINGS:
             del values[name]
-        values["initial"] = None if self.initial is None else str(self.initial)
-        # Where stored motions lie is the machine's business, and a checkpoint must be usable without them.
+        # Where files lie is the machine's business, and a checkpoint must be usable without them.
+        values["initial"] = None if self.initial is None else self.initial.name
         values["stored_motions"] = Path(self.pairs.motions).name
         values["pairs"]["motions"] = ""
         return values

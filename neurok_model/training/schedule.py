@@ -40,10 +40,10 @@ class ScheduleConfiguration:
     relaxed_from: float = 0.65
     nested_from: float = 0.3
     free_divergence: float = 1e-4
-    squeeze_divergence: float = 1.5e-3
-    final_divergence: float = 7e-4
-    nested_share: float = 0.5
-    spread: float = 5e-3
+    squeeze_divergence: float = 8e-4
+    final_divergence: float = 4e-4
+    nested_share: float = 0.3
+    spread: float = 2e-3
     final_learning_rate: float = 0.02
 
     def learning_rate_factor(self, step: int, steps: int) -> float:

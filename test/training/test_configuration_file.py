@@ -30,7 +30,7 @@ FINITE = st.floats(min_value=0.0, max_value=1e6)
 SETTINGS = st.fixed_dictionaries(
     {},
     optional={
-        "initial": st.none() | st.sampled_from([Path("a.safetensors"), Path("some where/b.safetensors")]),
+        "initial": st.none() | st.sampled_from([Path("a.safetensors"), Path("b c.safetensors")]),
         "steps": st.integers(1, 10**7),
         "seed": st.integers(0, 2**63),
         "optimiser": st.sampled_from(["adamw", "muon"]),
@@ -75,6 +75,15 @@ def test_configurations_survive_a_file(settings, width, head, families, tilt):
     assert parse_configuration(json.loads(written)) == configuration
     wrapped = {"format_version": 1, "networks": {}, "training": {**json.loads(written), "held_out": {"error": 0.1}}}
     assert parse_configuration(wrapped) == configuration
+
+
+def test_checkpoints_do_not_say_where_files_lay():
+    """Protects privacy and reuse: a checkpoint names the files that it came from, not the machine's folders."""
+    configuration = TrainingConfiguration(
+        initial=Path("/home/me/first.safetensors"), pairs=PairConfiguration(motions="/home/me/motions")
+    )
+    assert "/home" not in json.dumps(configuration.to_dictionary())
+    assert "first.safetensors" in json.dumps(configuration.to_dictionary())
 
 
 @given(st.dictionaries(FIELDS, JSON, max_size=4) | JSON)
