@@ -55,7 +55,7 @@ class RolloutSettings:
     integrator: Integrator = field(default_factory=Variational)
     maximum_step: float = 1.0 / 120.0
     drift_tolerance: float = 1e-3
-    maximum_refinements: int = 2
+    maximum_refinements: int = 3
     frame_halvings: int = 5
     maximum_substeps: int = 128
     unstable_drift: float = 0.5
