@@ -19,7 +19,7 @@ from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.evaluation.compactness import CompactnessEvaluation, evaluate_compactness
 from neurok_model.evaluation.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
 from neurok_model.geometry import PointCloud, TriangleMesh
-from neurok_model.mechanics import Push
+from neurok_model.mechanics import Push, prepare
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
 from neurok_model.predictor import Predictor
@@ -47,6 +47,7 @@ class Predict:
         cache: where compiled objects are kept, so that the same scan never costs twice: "auto" (the user's cache
             folder), "off", or a folder.
         exact: move the object by the network itself in every step instead of by its compiled map; minutes, to check.
+        refit: where the motion leaves what the object was compiled for, fit it there and predict again.
         profile: show where the time went.
         physics: mass, gravity, stiffness and damping.
     """
@@ -63,6 +64,7 @@ class Predict:
     seed: int = 0
     cache: str = "auto"
     exact: bool = False
+    refit: bool = False
     profile: bool = False
     physics: PhysicsParameters = field(default_factory=PhysicsParameters)
 
@@ -75,15 +77,15 @@ class Predict:
             predictor = Predictor.load(
                 self.checkpoint, device=self.device, seed=self.seed, cache=cache_called(self.cache)
             )
+            prepare()
         with console.status("encoding"):
             model = predictor.encode(scan, self.physics, exact=self.exact)
         stages.add(model.timings)
         push = Push(self.point, self.force, self.duration)
         with console.status("predicting"):
-            prediction = model.predict([push], horizon=self.horizon, step=self.step)
-        stages.add(prediction.timings)
-        with stages("decode"):
+            prediction = model.predict([push], horizon=self.horizon, step=self.step, refit=self.refit)
             vertices = prediction.vertices()
+        stages.add(prediction.timings)
         with stages("convert"):
             self._write(model, prediction, vertices)
         console.print(

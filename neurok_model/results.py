@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,7 +40,8 @@ class Prediction:
         outcome: how the rollout ended.
         residual: share of the contacts' motion that the object could not follow, 0 to 1.
         energy_drift: largest energy that appeared or vanished without a cause, as a share of what was exchanged.
-        timings: milliseconds of ``contact_fit`` and ``integrate``.
+        timings: milliseconds of ``contact_fit`` and ``integrate``, and of ``decode`` once vertices were asked for;
+            ``ObjectModel.timings`` has those of ``encode`` and ``compile``.
         spread: what else could happen, given how well the physical parameters are known; None where it was not asked
             for.
         warnings: what a user should know before trusting it, as sentences.
@@ -62,11 +64,17 @@ class Prediction:
 
     def vertices(self) -> Float[np.ndarray, "frames n 3"]:
         """Vertices of the scan in every frame, metres, float32."""
-        return self.surface.vertices(self.q)
+        return self._decoded(None)
 
     def points(self, indices: Int[np.ndarray, " p"]) -> Float[np.ndarray, "frames p 3"]:
         """Chosen vertices in every frame, metres, float32."""
-        return self.surface.vertices(self.q, indices)
+        return self._decoded(indices)
+
+    def _decoded(self, indices: Int[np.ndarray, " p"] | None) -> Float[np.ndarray, "frames p 3"]:
+        begin = time.perf_counter()
+        positions = self.surface.vertices(self.q, indices)
+        self.timings["decode"] = self.timings.get("decode", 0.0) + 1e3 * (time.perf_counter() - begin)
+        return positions
 
 
 @dataclass(frozen=True)

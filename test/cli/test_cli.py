@@ -15,12 +15,16 @@ def write_box(path) -> None:
     box.export(path)
 
 
-def test_predict_writes_the_frames_of_a_mesh_file(tmp_path):
-    """Protects the quickest way in: a mesh file and a push give an archive of frames that begins at the scan."""
+def test_predict_writes_the_frames_of_a_mesh_file(tmp_path, capsys):
+    """Protects the quickest way in: a mesh file and a push give an archive of frames that begins at the scan, and the
+    profile names every stage.
+    """
     write_box(tmp_path / "scan.obj")
     output = tmp_path / "prediction.npz"
     arguments = ["predict", str(tmp_path / "scan.obj"), "--point", "0", "0", "0.15", "--force", "1", "0", "0"]
     assert main([*arguments, "--horizon", "0.1", "--output", str(output), "--profile"]) == 0
+    profile = capsys.readouterr().out
+    assert all(stage in profile for stage in ("encode", "compile", "contact fit", "integrate", "decode", "convert"))
     with np.load(output) as archive:
         assert archive["vertices"].shape == (7, 8, 3)
         np.testing.assert_allclose(np.ptp(archive["vertices"][0], axis=0), (0.2, 0.1, 0.3), atol=1e-5)
