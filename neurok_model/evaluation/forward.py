@@ -39,8 +39,8 @@ class ForwardEvaluation:
         families: names; every family in the folder, and the objects of metaworld, when left out.
         count: records per family, and per object of metaworld.
         model: whether the checkpoint is judged; without, only what needs none (the oracle and the baselines).
-        identify_floating: whether parameters of floating objects are identified too, at half a minute each; without,
-            they are predicted with what is stated of them.
+        identify_floating: whether parameters of floating objects are identified too, which takes dozens of predictions
+            that machine code does not do; without, they are predicted with what is stated of them.
         films: folder for film strips, true above predicted.
         seed: of surface points and compiled maps.
         device: of the networks: "auto", "cpu" or "cuda".
@@ -92,8 +92,8 @@ def evaluate_forward(configuration: ForwardEvaluation, console: Console) -> dict
     Returns:
         ``articulated``, ``soft`` and ``metaworld``, each with methods, each with times; the same under
         ``volume_inertia`` for objects with a filled part; ``families``; ``beaten_by_baseline`` (families, and the times
-        at which a baseline is nearer than the model); ``records`` (how many of each group) and ``skipped`` with the
-        reasons.
+        at which a baseline is nearer than the model); ``records`` (how many of each group), ``skipped`` with the
+        reasons, and ``complete``: false where an interrupt (Ctrl-C) ended it early.
 
     Raises:
         NeurokError: INVALID_PARAMETER for a folder without poke shards.
@@ -106,19 +106,24 @@ def evaluate_forward(configuration: ForwardEvaluation, console: Console) -> dict
     skipped: dict[str, str] = {}
     records = list(_all_records(configuration, skipped))
     filmed: set[str] = set()
-    for name, sequence in track(records, "predicting", console=console):
-        try:
-            motions = all_motions(predictor, sequence, identify_floating=configuration.identify_floating)
-        except NeurokError as error:
-            skipped[name] = str(error)
-            continue
-        for key in (_group(sequence), f"family/{sequence.family}"):
-            counted[key] = counted.get(key, 0) + 1
-            measure(sums.setdefault(key, RunningSums()), sequence, motions)
-        if configuration.films is not None and sequence.family not in filmed:
-            _film(sequence, motions, configuration.films / f"{sequence.family}.png")
-            filmed.add(sequence.family)
-    return _result(sums, counted, skipped)
+    done = 0
+    try:
+        for name, sequence in track(records, "predicting", console=console):
+            try:
+                motions = all_motions(predictor, sequence, identify_floating=configuration.identify_floating)
+            except NeurokError as error:
+                skipped[name] = str(error)
+                motions = {}
+            for key in (_group(sequence), f"family/{sequence.family}") if motions else ():
+                counted[key] = counted.get(key, 0) + 1
+                measure(sums.setdefault(key, RunningSums()), sequence, motions)
+            if configuration.films is not None and motions and sequence.family not in filmed:
+                _film(sequence, motions, configuration.films / f"{sequence.family}.png")
+                filmed.add(sequence.family)
+            done += 1
+    except KeyboardInterrupt:
+        console.print(f"stopped after {done} of {len(records)} records; the tables are of those")
+    return _result(sums, counted, skipped) | {"complete": done == len(records)}
 
 
 def _result(sums: dict[str, RunningSums], counted: dict[str, int], skipped: dict[str, str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from neurok_model.cli import main
 from neurok_model.data.generation import GenerationRequest, generate
@@ -15,7 +16,7 @@ from neurok_model.data.metaworld import metaworld_folder
 from neurok_model.data.sequences import MotionSequence
 from neurok_model.data.shards import Shard
 from neurok_model.errors import NeurokError
-from neurok_model.evaluation import forward_methods
+from neurok_model.evaluation import forward, forward_methods
 from neurok_model.evaluation.forward import TIMES, ForwardEvaluation, RunningSums, evaluate_forward, measure
 from neurok_model.evaluation.forward_methods import METHODS, all_motions, stated_physics
 from neurok_model.evaluation.metaworld_pokes import metaworld_pokes
@@ -98,6 +99,7 @@ def test_the_command_compares_everything(
         assert set(result[group]) == set(METHODS)
         assert all(set(figures) == {str(time) for time in TIMES} for figures in result[group].values())
     assert result["skipped"] == {}
+    assert result["complete"]
     table = result["families"]["lever"]
     assert table["identified"] == table["ours"]
     assert table["no_motion"]["0.5"] == 1.0
@@ -107,10 +109,26 @@ def test_the_command_compares_everything(
     assert (films / "lever.png").stat().st_size > 10_000
 
 
+def test_an_interrupt_leaves_the_tables_of_what_was_done(pokes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects long evaluations: Ctrl-C ends them with what was measured, and the result says so."""
+    seen = []
+
+    def interrupted(predictor: object, sequence: MotionSequence, **settings: bool) -> dict[str, np.ndarray]:
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(sequence.family)
+        return {"no_motion": np.repeat(sequence.vertices[:1], len(sequence.vertices), axis=0)}
+
+    monkeypatch.setattr(forward, "all_motions", interrupted)
+    result = evaluate_forward(
+        ForwardEvaluation(data=pokes, families=("lever", "dangling_rope"), model=False), Console(quiet=True)
+    )
+    assert not result["complete"]
+    assert set(result["families"]) == set(seen)
+
+
 def test_a_folder_without_pokes_is_an_error(tmp_path: Path) -> None:
     """Protects against an empty table."""
-    from rich.console import Console
-
     with pytest.raises(NeurokError, match="data"):
         evaluate_forward(ForwardEvaluation(data=tmp_path, model=False), Console(quiet=True))
 
