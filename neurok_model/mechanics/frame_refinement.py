@@ -18,8 +18,13 @@ from neurok_model.mechanics.trajectory import SMALLEST_ENERGY
 FAILED = 16.0
 """Share of the allowed error that a frame counts as where its equations were not solved."""
 
-LIGHT = 0.15
-"""Share of the allowed error below which the next frame is tried with longer steps, which err four times as much."""
+TWICE = 2
+"""Halvings at a time: with fewer different lengths, more candidates share a vector."""
+
+LIGHT = 0.03
+"""Share of the allowed error below which the next frame is tried with steps four times as long, which err sixteen times
+as much.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,6 @@ class FrameRefinement:
     def next_level(self, ratio: Float[Tensor, " K"], level: int) -> tuple[Bool[Tensor, " K"], Int[Tensor, " K"]]:
         """Which frames stand, and how often the steps of the next attempt or the next frame are halved."""
         stands = (ratio <= 1.0) | (level >= self.halvings)
-        again = torch.where(ratio <= 4.0, level + 1, level + 2).clamp_max(self.halvings)
-        onward = torch.where(ratio < LIGHT, max(level - 1, 0), level)
+        again = min(level + TWICE, self.halvings)
+        onward = torch.where(ratio < LIGHT, max(level - TWICE, 0), level)
         return stands, torch.where(stands, onward, again)

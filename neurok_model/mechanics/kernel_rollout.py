@@ -53,8 +53,13 @@ from neurok_model.mechanics.kernel_linear import (
 FAILED = 16.0
 """Share of the allowed error that a frame counts as where its equations were not solved."""
 
-LIGHT = 0.15
-"""Share of the allowed error below which the next frame is tried with longer steps, which err four times as much."""
+TWICE = 2
+"""Halvings at a time: with fewer different lengths, more candidates share a vector."""
+
+LIGHT = 0.03
+"""Share of the allowed error below which the next frame is tried with steps four times as long, which err sixteen times
+as much.
+"""
 
 SMALLEST_ENERGY = 1e-12
 """Joules below which an object counts as standing still; as in ``trajectory``."""
@@ -229,10 +234,10 @@ def settle(used, level, highest, flags, scratch):
             row = scratch.rows[lane]
             ratio = flags[row, RATIO]
             if level < highest and not ratio <= 1.0:
-                flags[row, LEVEL] = min(level + (1 if ratio <= 4.0 else 2), highest)
+                flags[row, LEVEL] = min(level + TWICE, highest)
             else:
                 scratch.targets[lane] = row
-                flags[row, LEVEL] = max(level - 1, 0) if ratio < LIGHT else level
+                flags[row, LEVEL] = max(level - TWICE, 0) if ratio < LIGHT else level
 
 
 @machine_code
