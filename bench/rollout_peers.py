@@ -75,21 +75,26 @@ def measure_peers(horizon: float, threads: int, repeats: int, budget: Budget) ->
         probe = _time_of_rollouts(model, 1, 5, 1, repeats=1)
         if not budget.allows(2e-3 * probe.wall * steps / 5):
             continue
-        times[f"{name}_one"] = _time_of_rollouts(model, 1, steps, 1, repeats)
-        if budget.allows(64e-3 * times[f"{name}_one"].wall) and times[f"{name}_one"].wall < 200.0:
-            times[f"{name}_64"] = _time_of_rollouts(model, 64, steps, threads, max(1, repeats // 4))
+        quick = probe.cpu * steps / 5 < 200.0
+        times[f"{name}_one"] = _time_of_rollouts(model, 1, steps, 1, repeats, quick)
+        if budget.allows(64e-3 * times[f"{name}_one"].wall) and times[f"{name}_one"].cpu < 100.0:
+            times[f"{name}_64"] = _time_of_rollouts(
+                model, 64, steps, threads, max(1, repeats // 4), warm=times[f"{name}_one"].cpu < 5.0
+            )
     rollout.shutdown_persistent_pool()
     return times
 
 
-def _time_of_rollouts(model: mujoco.MjModel, count: int, steps: int, threads: int, repeats: int) -> Time:
+def _time_of_rollouts(
+    model: mujoco.MjModel, count: int, steps: int, threads: int, repeats: int, warm: bool = True
+) -> Time:
     data = [mujoco.MjData(model) for _ in range(min(threads, count))]
     states = initial_states(model, count)
 
     def work() -> None:
         rollout.rollout(model, data, states, nstep=steps, persistent_pool=True)
 
-    return measured(work, repeats=repeats, warm=repeats > 1)
+    return measured(work, repeats=repeats, warm=warm and repeats > 1)
 
 
 def initial_states(model: mujoco.MjModel, count: int) -> np.ndarray:
