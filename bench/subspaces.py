@@ -37,9 +37,7 @@ from neurok_model.reduction.active_subspace import Method, leading_count
 from neurok_model.reduction.compilation import subspace_latents
 from neurok_model.scan import prepare_scan
 
-FAMILIES = (
-    "laptop,office_chair,desk_lamp,drawer_chest,faucet,scissors,elastic_bar,hanging_rope"
-)
+FAMILIES = "laptop,office_chair,desk_lamp,drawer_chest,faucet,scissors,elastic_bar,hanging_rope"
 METHODS: tuple[Method, ...] = ("gauss_newton", "scalar_norm")
 
 
@@ -84,7 +82,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--families", default=FAMILIES)
-    parser.add_argument("--energy", type=float, default=0.99)
+    parser.add_argument("--energy", type=float, default=0.97)
     parser.add_argument("--samples", type=int, default=96)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
