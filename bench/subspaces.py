@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--families", default=FAMILIES)
-    parser.add_argument("--energy", type=float, default=0.97)
+    parser.add_argument("--energy", type=float, default=0.95)
     parser.add_argument("--samples", type=int, default=96)
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -55,7 +55,7 @@ class CompilationSettings:
     """
 
     method: Method = "gauss_newton"
-    energy: float = 0.97
+    energy: float = 0.95
     maximum_dimension: int = 8
     subspace_samples: int = 96
     samples: int = 640
