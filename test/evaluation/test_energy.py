@@ -11,7 +11,7 @@ from neurok_model.cli import main
 def test_a_lid_keeps_what_theory_says_it_keeps(tmp_path: Path) -> None:
     """Protects the command and its targets: energy, work of damping and of strikes and angular momentum."""
     path, plots = tmp_path / "energy.json", tmp_path / "plots"
-    chosen = ["--families", "laptop", "--integrators", "variational", "--candidates", "1", "--seconds", "0.5"]
+    chosen = ["--families", "laptop", "--integrators", "variational", "--candidates", "1", "--seconds", "0.25"]
     assert main(["eval", "energy", *chosen, "--no-encoded", "--json", str(path), "--plots", str(plots)]) == 0
     result = json.loads(path.read_text(encoding="utf-8"))
     assert set(result["cases"]) == {"joints/laptop", "floating/laptop"}
