@@ -54,7 +54,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _text(cell: object) -> str:
     if isinstance(cell, float):
-        return "" if cell != cell else f"{cell:,.0f}" if abs(cell) >= 100 else f"{cell:.2g}"
+        return "" if cell != cell else f"{cell:,.0f}" if abs(cell) >= 99.5 else f"{cell:.2g}"
     return "" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
@@ -112,7 +112,7 @@ def figures(result: dict[str, Any], subspaces: dict[str, Any] | None) -> str:
         f"{settings['load_average'][0]:.1f}. The object: {details['vertices']:,} vertices, {details['coordinates']} "
         f"coordinates, {details['hidden']} hidden units, rank {details['rank']}; error of the compiled map "
         f"{details['compile_error']:.2%} of the motion, {millimetres:.2g} mm. 64 hard pushes: largest energy drift "
-        f"is {details['largest_energy_drift']:.2%}; outcomes: {details['outcomes']}.\n\n"
+        f"{details['largest_energy_drift']:.2%}; outcomes: {details['outcomes']}.\n\n"
     )
     sections = [("Beside MuJoCo", main_table(result) + "\n" + ratio_table(result))]
     sections += [(title, rows_table(scaling[name], columns)) for name, (title, columns) in SCALING.items()]
