@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import trimesh
 from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment
 
 from neurok_model.evaluation.evidence import closest_on_surface
 from neurok_model.evaluation.metrics import at_samples
@@ -129,11 +130,17 @@ def _partners(
     new_triangles: Int[np.ndarray, "u 3"],
     new_piece: Int[np.ndarray, " u"],
 ) -> Int[np.ndarray, " p"]:
-    """For every old piece the new one with the most similar area, centre of area and extent."""
+    """For every old piece the new one with the most similar area, centre of area and extent.
+
+    No new piece serves two old ones while there are enough: pieces may lie in the same place.
+    """
     old_marks = _marks(vertices, triangles, old_piece)
     new_marks = _marks(new, new_triangles, new_piece)
     apart = np.linalg.norm(old_marks[:, None] - new_marks[None], axis=2)
-    return np.asarray(apart.argmin(axis=1), dtype=np.int64)
+    partner = apart.argmin(axis=1)
+    old_index, new_index = linear_sum_assignment(apart)
+    partner[old_index] = new_index
+    return np.asarray(partner, dtype=np.int64)
 
 
 def _marks(
@@ -160,11 +167,16 @@ def _tied(
     surface_triangles: Int[np.ndarray, "u 3"],
     surface_piece: Int[np.ndarray, " u"],
 ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, "n 3"]]:
-    """Nearest surface point of the same piece for every point; unused points follow whatever is nearest."""
+    """Nearest surface point of the same piece for every point.
+
+    Unused points, and pieces that are nobody's partner, follow whatever is nearest.
+    """
     triangle, barycentric = closest_on_surface(surface, surface_triangles, points)
     for number in np.unique(piece):
         rows = np.unique(triangles[piece == number])
         own = np.flatnonzero(surface_piece == number)
+        if not len(own):
+            continue
         found, coordinates = closest_on_surface(surface, surface_triangles[own], points[rows])
         triangle[rows], barycentric[rows] = own[found], coordinates
     return triangle, barycentric
