@@ -96,7 +96,8 @@ def rollout(
     steps = step_count(horizon, step)
     start = _checked_state(system, state, actions.count)
     actions = actions.to(start.q)
-    if settings.maximum_refinements == 0 or fast_path.wants_gradient(start, actions):
+    # Impacts change the energy at once, however short the steps are.
+    if settings.maximum_refinements == 0 or system.constraints or fast_path.wants_gradient(start, actions):
         settings = replace(settings, frame_halvings=0)
     substeps = initial_substeps(system, step, settings)
     integrate = _backend(system, start, actions, settings)
