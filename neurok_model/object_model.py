@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -191,36 +192,23 @@ class ObjectModel:
             NeurokError: INVALID_HORIZON, INVALID_PARAMETER, CONTACT_OFF_SURFACE, REQUEST_TOO_LARGE, or INVALID_CONTACT
                 for an obstacle that the object is inside of.
         """
+        asked: dict[str, Any] = {
+            "horizon": horizon,
+            "step": step,
+            "initial_state": initial_state,
+            "settings": settings,
+            "cancelled": cancelled,
+            "obstacles": obstacles,
+        }
         if uncertainty is not None:
             under = [uncertainty.physics, *uncertainty.draw(draws, seed)]
-            futures = [
-                self.with_physics(physics).predict(
-                    contacts,
-                    horizon=horizon,
-                    step=step,
-                    initial_state=initial_state,
-                    settings=settings,
-                    cancelled=cancelled,
-                    obstacles=obstacles,
-                    refit=refit,
-                )
-                for physics in under
-            ]
+            futures = [self.with_physics(physics).predict(contacts, refit=refit, **asked) for physics in under]
             return replace(futures[0], spread=PredictionSpread(tuple(futures[1:])))
-        result, fit_time, integrate_time = self._rollout(
-            [contacts], horizon, step, initial_state, settings, cancelled, obstacles
-        )
+        result, fit_time, integrate_time = self._rollout([contacts], **asked)
         farthest, warnings = farthest_outside(self._sampled, result)
         if refit and farthest is not None and self.parts is not None and self.parts.refit is not None:
-            again = self.refitted(ObjectState(_numpy(farthest), np.zeros(self.dimension))).predict(
-                contacts,
-                horizon=horizon,
-                step=step,
-                initial_state=initial_state,
-                settings=settings,
-                cancelled=cancelled,
-                obstacles=obstacles,
-            )
+            there = ObjectState(_numpy(farthest), np.zeros(self.dimension))
+            again = self.refitted(there).predict(contacts, **asked)
             return replace(again, warnings=(REFITTED, *again.warnings))
         return Prediction(
             times=_numpy(result.times),

@@ -41,15 +41,11 @@ def stated_physics(sequence: MotionSequence) -> PhysicsParameters:
     if sequence.kind is not ObjectKind.ARTICULATED:
         moving = sequence.part_of_vertex[sequence.triangles[:, 0]] > 0
         mass *= float(areas.sum() / areas[moving].sum())
-    stated = PhysicsParameters(
+    return PhysicsParameters(
         mass=mass,
         gravity=(0.0, 0.0, physics["gravity"]),
         support="anchored" if physics["anchored"] else "free",
-    )
-    if "damping_rate" not in physics:
-        return stated
-    return PhysicsParameters(
-        mass=stated.mass, gravity=stated.gravity, support=stated.support, damping_rate=physics["damping_rate"]
+        damping_rate=physics.get("damping_rate", PhysicsParameters.damping_rate),
     )
 
 

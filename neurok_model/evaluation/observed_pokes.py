@@ -9,7 +9,7 @@ from neurok_model.data.generated_object import ObjectKind
 from neurok_model.data.mjcf_export import joint_positions
 from neurok_model.data.sequences import MotionSequence
 from neurok_model.data.simulation import Recording, SimulatedScene, build_scene, record
-from neurok_model.data.simulation.articulated_pokes import PokePhysics, poke_scene, true_object
+from neurok_model.data.simulation.articulated_pokes import PokePhysics, damp_joints, poke_scene, true_object
 from neurok_model.data.simulation.excitation import draw_pokes
 from neurok_model.data.splits import family_generator
 from neurok_model.identification import MotionObservation
@@ -61,10 +61,7 @@ def _articulated(sequence: MotionSequence) -> tuple[SimulatedScene, np.ndarray]:
     data = mujoco.MjData(model)
     data.qpos[:] = position
     mujoco.mj_forward(model, data)
-    inertia = np.zeros((model.nv, model.nv))
-    mujoco.mj_fullM(model, data, inertia)
-    joint = np.arange(model.nv) >= (0 if physics.anchored else 6)
-    model.dof_damping[:] = np.where(joint, physics.damping_rate * np.diag(inertia), 0.0)
+    damp_joints(model, data, physics.damping_rate)
     return scene, position
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import no_type_check
 
+from neurok_model.mechanics.actions import SLIVER
+from neurok_model.mechanics.frame_refinement import FAILED, LIGHT, TWICE
 from neurok_model.mechanics.kernel import (
     BEND,
     CHANGE,
@@ -49,26 +51,10 @@ from neurok_model.mechanics.kernel_linear import (
     machine_code,
     mahalanobis,
 )
-
-FAILED = 16.0
-"""Share of the allowed error that a frame counts as where its equations were not solved."""
-
-TWICE = 2
-"""Halvings at a time: with fewer different lengths, more candidates share a vector."""
-
-LIGHT = 0.03
-"""Share of the allowed error below which the next frame is tried with steps four times as long, which err sixteen times
-as much.
-"""
-
-SMALLEST_ENERGY = 1e-12
-"""Joules below which an object counts as standing still; as in ``trajectory``."""
+from neurok_model.mechanics.trajectory import SMALLEST_ENERGY
 
 ENERGY_ROUNDING = 1e3 * 2.220446049250313e-16
 """Share of the total energy that rounding may make of it; as in ``trajectory``."""
-
-SLIVER = 1e-6
-"""Share of a step below which a push does not count as acting in it; as in ``actions``."""
 
 MOVING, AT_EDGE, LEVEL, EXCHANGED, RATIO = range(5)
 """Columns of a rollout's flags: whether a candidate moves, whether it was at the region's edge, how often its steps
@@ -372,9 +358,11 @@ def _entry(sources: int) -> Callable[..., int]:
 
 
 def _digest_of_sources() -> int:
-    """A number that changes with the source of any of the kernels."""
+    """A number that changes with the source of any of the kernels, and of what their constants are taken from."""
     digest = hashlib.blake2b(digest_size=7)
-    for path in sorted(Path(__file__).parent.glob("kernel*.py")):
+    folder = Path(__file__).parent
+    constants = [folder / name for name in ("actions.py", "frame_refinement.py", "trajectory.py")]
+    for path in [*sorted(folder.glob("kernel*.py")), *constants]:
         digest.update(path.read_bytes())
     return int.from_bytes(digest.digest(), "big")
 

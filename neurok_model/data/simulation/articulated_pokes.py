@@ -124,7 +124,7 @@ def poke_articulated(
     data = mujoco.MjData(scene.model)
     data.qpos[:] = position
     mujoco.mj_forward(scene.model, data)
-    _damp(scene.model, data, physics.damping_rate)
+    damp_joints(scene.model, data, physics.damping_rate)
     pokes = _draw_pokes(scene, data, rng, physics.anchored)
     recording = record(scene, rate=rate, frames=frames, pokes=pokes, position=position)
     states, base_pose = _motion_of_joints(articulated, recording, physics.anchored)
@@ -238,7 +238,7 @@ def poke_scene(articulated: ArticulatedObject, physics: PokePhysics) -> Simulate
     return assembled(articulated.family, articulated.kind, model, control, skins, {})
 
 
-def _damp(model: Any, data: Any, rate: float) -> None:
+def damp_joints(model: Any, data: Any, rate: float) -> None:
     """Viscous damping of every joint in proportion to its inertia in this pose; a free base has none."""
     inertia = np.zeros((model.nv, model.nv))
     mujoco.mj_fullM(model, data, inertia)
