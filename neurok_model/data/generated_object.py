@@ -9,6 +9,9 @@ from enum import StrEnum
 import numpy as np
 from jaxtyping import Float, Int
 
+TANGENT_STEP = 1e-5
+"""Step of the differences behind tangents, as a share of a coordinate's range."""
+
 
 def lumped_areas(
     vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
@@ -75,6 +78,20 @@ class GeneratedObject(ABC):
         rest = self.pose(np.clip(0.0, *self.state_range.T)[None]).vertices[0]
         masses = surface_density * lumped_areas(rest, self.triangles)
         return np.where(self.part_of_vertex > 0, masses, 0.0)
+
+    def admissible(self, states: Float[np.ndarray, "count coordinates"]) -> Float[np.ndarray, "count coordinates"]:
+        """The states as far as the object's own parts let them be; where nothing stands in the way, as they are."""
+        return states
+
+    def tangents(self, state: Float[np.ndarray, " coordinates"]) -> Float[np.ndarray, "coordinates vertices 3"]:
+        """How the surface moves per unit of each coordinate at a state: metres per radian or metre.
+
+        Forward differences; zero for a coordinate that something holds shut there.
+        """
+        steps = TANGENT_STEP * np.ptp(self.state_range, axis=1)
+        states = np.concatenate((state[None], self.admissible(state + np.diag(steps))))
+        vertices = self.pose(states).vertices
+        return (vertices[1:] - vertices[0]) / steps[:, None, None]
 
     @abstractmethod
     def pose(self, states: Float[np.ndarray, "count coordinates"]) -> Frames:

@@ -24,6 +24,9 @@ from neurok_model.data.splits import SPLIT_NAMES
 from neurok_model.geometry.normalisation import Normalisation
 from neurok_model.geometry.sampling import draw_on_triangles, triangle_areas_and_normals
 
+MOST_TANGENTS = 8
+"""True coordinates whose tangents a batch holds; objects with more count as ones of which none is known."""
+
 
 @dataclass(frozen=True)
 class PairConfiguration:
@@ -56,7 +59,11 @@ class PairConfiguration:
 
 
 class PairBatch(NamedTuple):
-    """Tensors of one batch, in the normalised coordinates of each scan (longest side of its upright box = 1)."""
+    """Tensors of one batch, in the normalised coordinates of each scan (longest side of its upright box = 1).
+
+    ``tangents`` says how the points move with each of the object's true coordinates, in the scanned pose and in the
+    first deformation, each of unit size; zero for coordinates that there are not, or that are not known.
+    """
 
     scan_points: Float[Tensor, "b s 3"]
     scan_normals: Float[Tensor, "b s 3"]
@@ -64,6 +71,7 @@ class PairBatch(NamedTuple):
     normals: Float[Tensor, "b n 3"]
     displacement: Float[Tensor, "b f n 3"]
     rotation: Float[Tensor, "b f n 4"]
+    tangents: Float[Tensor, "b 2 j n 3"]
     family: Int[Tensor, " b"]
 
 
@@ -124,11 +132,13 @@ def make_example(
     order = generator.permutation(len(triangle))
     triangle, barycentric = triangle[order], barycentric[order]
     corners = triangles[triangle]
-    positions = np.einsum("nc,fncd->fnd", barycentric, frames.vertices[:, corners])
+    fields = np.concatenate((frames.vertices, _padded_tangents(drawn)))
+    positions = np.einsum("nc,fncd->fnd", barycentric, fields[:, corners])
     nearest = corners[np.arange(len(corners)), barycentric.argmax(axis=1)]
     absolute = frames.rotations[:, nearest]
     rotations = quaternion_product(absolute[1:], quaternion_conjugate(absolute[:1]))
     positions, normals, rotations = reorient(positions, triangle_normals[triangle], rotations, augmentation, generator)
+    positions, tangents = np.split(positions, [len(frames.vertices)])
     scan_points, scan_normals = corrupt_scan(positions[0, clean:], normals[clean:], augmentation, generator)
     box = Normalisation.of(scan_points)
     still = positions[0, :clean]
@@ -141,5 +151,21 @@ def make_example(
         box.direction(normals[:clean]).astype(np.float32),
         (box.direction(positions[1:, :clean] - still) / box.scale).astype(np.float32),
         turned.astype(np.float32),
+        _of_unit_size(box.direction(tangents[:, :clean])).reshape(2, MOST_TANGENTS, clean, 3).astype(np.float32),
         np.array(family),
     )
+
+
+def _padded_tangents(drawn: DrawnFrames) -> Float[np.ndarray, "twice_most n 3"]:
+    """Those of the scanned pose and then those of the first deformation."""
+    padded = np.zeros((2, MOST_TANGENTS, drawn.frames.vertices.shape[1], 3))
+    known = drawn.tangents
+    if known is not None and known.shape[1] <= MOST_TANGENTS:
+        padded[:, : known.shape[1]] = known
+    return padded.reshape(-1, *padded.shape[2:])
+
+
+def _of_unit_size(fields: Float[np.ndarray, "f n 3"]) -> Float[np.ndarray, "f n 3"]:
+    """Scaled to a root mean square of one; nothing stays nothing."""
+    size = np.sqrt(np.square(fields).sum(axis=-1).mean(axis=-1))[:, None, None]
+    return fields / np.where(size > 0.0, size, 1.0)

@@ -32,6 +32,8 @@ class DrawnFrames:
         triangles: vertex indices.
         part_of_vertex: part of each vertex.
         frames: positions, and rotations of the material whose differences between frames are its turns.
+        tangents: how the surface moves with each of its true coordinates in the first two frames, metres per radian or
+            metre; None where they are not known, as in stored motions.
     """
 
     family: str
@@ -39,6 +41,7 @@ class DrawnFrames:
     triangles: Int[np.ndarray, "t 3"]
     part_of_vertex: Int[np.ndarray, " n"]
     frames: Frames
+    tangents: Float[np.ndarray, "2 j n 3"] | None = None
 
 
 class SequenceSource(ABC):
@@ -76,7 +79,9 @@ class GeneratedSource(SequenceSource):
             if instance.degrees_of_freedom:
                 break
         states = np.concatenate((instance.sample_states(generator, 1), other_states(instance, generator, count - 1)))
-        return DrawnFrames(family, instance.kind, instance.triangles, instance.part_of_vertex, instance.pose(states))
+        tangents = np.stack([instance.tangents(state) for state in states[:2]]) if count > 1 else None
+        frames = instance.pose(states)
+        return DrawnFrames(family, instance.kind, instance.triangles, instance.part_of_vertex, frames, tangents)
 
 
 def other_states(instance: GeneratedObject, generator: np.random.Generator, count: int) -> Float[np.ndarray, "f d"]:

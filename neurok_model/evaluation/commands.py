@@ -12,6 +12,7 @@ from rich.console import Console
 from neurok_model.evaluation.inverse_kinematics import InverseKinematicsEvaluation, evaluate_inverse_kinematics
 from neurok_model.evaluation.plausibility import PlausibilityEvaluation, evaluate_plausibility
 from neurok_model.evaluation.reporting import family_table, method_table, write_json
+from neurok_model.evaluation.tangents import TangentEvaluation, evaluate_tangents
 from neurok_model.evaluation.triangulation import TriangulationEvaluation, evaluate_triangulation
 
 
@@ -73,4 +74,23 @@ class Triangulation:
         result = evaluate_triangulation(self.configuration, console)
         console.print(family_table(result["families"], "solved", "distance of the poses found, longest side = 1"))
         console.print(method_table(result["overall"], "answers against those for the mesh as given"))
+        write_json(self.json, result)
+
+
+@dataclass(frozen=True)
+class Tangents:
+    """Compare the directions in which the latent moves scans with the ways in which the objects can truly move."""
+
+    configuration: Annotated[TangentEvaluation, tyro.conf.arg(name="")] = field(default_factory=TangentEvaluation)
+    json: Path | None = None
+    """File for the machine-readable result."""
+
+    def run(self, console: Console) -> None:
+        """Evaluate, print tables and write the JSON file."""
+        result = evaluate_tangents(self.configuration, console)
+        for measure in ("missing", "spurious"):
+            console.print(family_table(result["families"], measure, f"{measure} share of the motion about the scan"))
+        for group in ("overall", "metaworld"):
+            if group in result:
+                console.print(method_table(result[group], f"shares of the motion about the scan, {group}"))
         write_json(self.json, result)

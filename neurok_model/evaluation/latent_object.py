@@ -145,10 +145,25 @@ class LatentObject:
     @torch.no_grad()
     def reduced_vertices(self, q: Float[Tensor, "f k"]) -> Float[np.ndarray, "f v 3"]:
         """Vertices of the true mesh for f sets of reduced coordinates, metres."""
+        y = self.compiled.value(q.to(self._mean))
+        return self._vertices + torch.einsum("vcr,fr->fvc", self._modes_at_vertices(), y).double().cpu().numpy()
+
+    @torch.no_grad()
+    def full_tangents(self) -> Float[Tensor, "k v 3"]:
+        """How the true mesh moves with each latent coordinate about the scan, metres per standard deviation."""
+        jacobian = FullLatent(self._vertex_bound, self._mean, self._rest).jacobian(self._rest[None])[0]
+        return jacobian.movedim(-1, 0) @ self._to_metres
+
+    @torch.no_grad()
+    def reduced_tangents(self) -> Float[Tensor, "k v 3"]:
+        """The same with each reduced coordinate."""
+        jacobian = self.compiled.jacobian(torch.zeros_like(self.compiled.region.mean)[None])[0]
+        return torch.einsum("vcr,rk->kvc", self._modes_at_vertices(), jacobian)
+
+    def _modes_at_vertices(self) -> Float[Tensor, "v 3 r"]:
         if self._vertex_modes is None:
             self._vertex_modes = self.compiled.modes_at(self._displacement)
-        y = self.compiled.value(q.to(self._mean))
-        return self._vertices + torch.einsum("vcr,fr->fvc", self._vertex_modes, y).double().cpu().numpy()
+        return self._vertex_modes
 
     def _displacement(self, latents: Float[Tensor, "f k"]) -> Float[Tensor, "f v 3"]:
         return self._vertex_bound.displacement(latents[None])[0] @ self._to_metres

@@ -17,6 +17,9 @@ from neurok_model.networks.neurok import NeurokNetworks
 
 FORMAT_VERSION = 1
 
+ABSENT_SETTINGS = {"mobility": False}
+"""What settings say that checkpoints written before them do not have: that the networks lack the part."""
+
 
 def save_checkpoint(
     path: Path,
@@ -63,7 +66,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> tuple[Neu
                 f"{path.name}: format {description['format_version']}, unknown settings {unknown}",
                 f"format {FORMAT_VERSION}, written by this version of neurok_model",
             )
-        networks = NeurokNetworks(NetworkConfiguration(**values))
+        networks = NeurokNetworks(NetworkConfiguration(**{**ABSENT_SETTINGS, **values}))
         tensors = {name: value.float() for name, value in load_file(path).items()}
         networks.load_state_dict(tensors)
     except (OSError, KeyError, TypeError, json.JSONDecodeError, RuntimeError, SafetensorError) as error:

@@ -24,6 +24,7 @@ class NetworkConfiguration:
         head: "blend_skinning" (fixed weights, moving handles), "pointwise" (the paper's free output), or "displacement"
             (free output without dual quaternions, neither into the deformation encoder nor out of the decoder).
         handles: moving frames of the blend-skinning head.
+        mobility: whether its points may follow the handles in part only, or not at all.
         scan_points: surface points that the prior encoder reads; the features of neighbourhoods are learned at this
             density.
         neighbours: scan points around a point that describe its neighbourhood.
@@ -42,6 +43,7 @@ class NetworkConfiguration:
     fourier_octaves: int = 7
     head: str = "blend_skinning"
     handles: int = 16
+    mobility: bool = True
     scan_points: int = 512
     neighbours: int = 12
     neighbour_width: int = 32

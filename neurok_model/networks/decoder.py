@@ -21,6 +21,9 @@ from neurok_model.networks.surface_features import SurfaceFeatures
 INITIAL_OPENING = 2.0
 """Logit of the gates before training: nearly open."""
 
+INITIAL_MOBILITY = 3.0
+"""Logit of the points' mobility before training: almost everything moves."""
+
 INITIAL_MOTION = 0.3
 """Size of the handles' motions (radians, longest sides) for latents at the prior's scale, before training."""
 
@@ -78,11 +81,12 @@ class BlendSkinningHead(Head):
     """Fixed blend weights per point and a few moving handles: dual-quaternion blend skinning.
 
     A handle chooses its region by comparing its own token with the features of points, and turns about a pivot that
-    belongs to the object, not to the latent: a hinge is then one angle. Its motion (rotation vector and translation)
-    is linear in z, with coefficients that belong to the object, plus what the trunk corrects: so the surface moves
-    with z everywhere, also about the scanned pose, where a trunk alone learns to stand still, and the directions in
-    which it does not move at all are the same everywhere. The cost per latent does not grow with the number of
-    points, until displacements are asked for.
+    belongs to the object, not to the latent: a hinge is then one angle. How far a point follows its handles at all, its
+    mobility, is one more number between 0 and 1, so that a base stands still whatever the handles do. A handle's motion
+    (rotation vector and translation) is linear in z, with coefficients that belong to the object, plus what the trunk
+    corrects: so the surface moves with z everywhere, also about the scanned pose, where a trunk alone learns to stand
+    still, and the directions in which it does not move at all are the same everywhere. The cost per latent does not
+    grow with the number of points, until displacements are asked for.
     """
 
     def __init__(self, configuration: NetworkConfiguration) -> None:
@@ -99,6 +103,10 @@ class BlendSkinningHead(Head):
         self.to_motion = nn.Linear(width, 6)
         nn.init.zeros_(self.to_motion.weight)
         nn.init.zeros_(self.to_motion.bias)
+        self.to_mobility = nn.Linear(width, 1) if configuration.mobility else None
+        if self.to_mobility is not None:
+            nn.init.zeros_(self.to_mobility.weight)
+            nn.init.constant_(self.to_mobility.bias, INITIAL_MOBILITY)
         nn.init.zeros_(self.to_pivot.bias)
         with torch.no_grad():
             self.to_pivot.weight *= 0.2
@@ -106,13 +114,17 @@ class BlendSkinningHead(Head):
     def bind(
         self, features: Float[Tensor, "b n w"], points: Float[Tensor, "b n 3"], own: Float[Tensor, "b h w"]
     ) -> tuple[Tensor, ...]:
-        """Blend weights [b, n, h] of every point; every handle's pivot [b, h, 3] and linear motion [b, h, 6, k]."""
+        """Blend weights [b, n, h] of every point, which sum to its mobility; pivots [b, h, 3] and linear motions
+        [b, h, 6, k] of the handles.
+        """
         agreement = self.to_query(features) @ self.to_key(own).mT / features.shape[-1] ** 0.5
         # Weights and motions stay in single precision: half of it would show as noise on the surface.
         weights = torch.softmax(agreement.to(points.dtype), dim=-1)
         mass = weights.sum(dim=1).clamp_min(1e-6)
         centres = weights.mT @ points / mass[..., None]
         modes = self.to_modes(own).to(points.dtype).unflatten(-1, (6, -1))
+        if self.to_mobility is not None:
+            weights = weights * torch.sigmoid(self.to_mobility(features).to(points.dtype))
         return weights, centres + self.to_pivot(own).to(points.dtype), modes
 
     def drive(
@@ -129,14 +141,17 @@ class BlendSkinningHead(Head):
         latent: Float[Tensor, "b f l w"],
         latents: Float[Tensor, "b f k"],
     ) -> Float[Tensor, "b f n 8"]:
-        """Blend the handles' dual quaternions."""
+        """Blend the handles' dual quaternions with that of standing still, which has what is left of the weights."""
         weights, pivots, modes = bound
         correction = self.to_motion(own).to(weights.dtype)
         with torch.autocast(weights.device.type, enabled=False):
             motion = torch.einsum("bhok,bfk->bfho", modes, latents) + correction
             turn, translation = motion.split(3, dim=-1)
             handles = dq.from_centred_motion(dq.exponential(turn), translation, pivots[:, None])
-            return weights[:, None] @ handles
+            blended = weights[:, None] @ handles
+            still = torch.zeros_like(blended)
+            still[..., 0] = 1.0 - weights.sum(dim=-1)[:, None]
+            return blended + still
 
 
 class PointwiseHead(Head):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from neurok_model.data.augmentation import NO_AUGMENTATION
 from neurok_model.errors import ErrorCode, NeurokError
@@ -39,8 +40,12 @@ def _divergence_times(factor: float) -> Callable[[TrainingConfiguration], Traini
     return change
 
 
-def _head(name: str) -> Callable[[TrainingConfiguration], TrainingConfiguration]:
-    return lambda configuration: replace(configuration, networks=replace(configuration.networks, head=name))
+def _scheduled(**changes: Any) -> Callable[[TrainingConfiguration], TrainingConfiguration]:
+    return lambda configuration: replace(configuration, schedule=replace(configuration.schedule, **changes))
+
+
+def _networks(**changes: Any) -> Callable[[TrainingConfiguration], TrainingConfiguration]:
+    return lambda configuration: replace(configuration, networks=replace(configuration.networks, **changes))
 
 
 ABLATIONS = {
@@ -48,20 +53,13 @@ ABLATIONS = {
     "augmentation": Ablation(
         "without augmentation", lambda configuration: replace(configuration, augmentation=NO_AUGMENTATION)
     ),
-    "dual_quaternions": Ablation("without dual quaternions (plain displacements)", _head("displacement")),
-    "blend_skinning": Ablation("without blend skinning (a dual quaternion per point)", _head("pointwise")),
-    "nested_dropout": Ablation(
-        "without nested dropout",
-        lambda configuration: replace(configuration, schedule=replace(configuration.schedule, nested_share=0.0)),
-    ),
-    "spread": Ablation(
-        "without counting directions",
-        lambda configuration: replace(configuration, schedule=replace(configuration.schedule, spread=0.0)),
-    ),
-    "gates": Ablation(
-        "without gates",
-        lambda configuration: replace(configuration, networks=replace(configuration.networks, gates=False)),
-    ),
+    "dual_quaternions": Ablation("without dual quaternions (plain displacements)", _networks(head="displacement")),
+    "blend_skinning": Ablation("without blend skinning (a dual quaternion per point)", _networks(head="pointwise")),
+    "nested_dropout": Ablation("without nested dropout", _scheduled(nested_share=0.0)),
+    "spread": Ablation("without counting directions", _scheduled(spread=0.0)),
+    "tangents": Ablation("without comparing tangents", _scheduled(tangents=0.0)),
+    "gates": Ablation("without gates", _networks(gates=False)),
+    "mobility": Ablation("without mobility of points", _networks(mobility=False)),
     "squeeze": Ablation(
         "without the squeeze",
         lambda configuration: replace(

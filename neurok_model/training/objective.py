@@ -4,10 +4,11 @@ In normalised coordinates (longest side of M0 = 1), with means over points and d
 over latent dimensions, r the unit quaternion of each point's true rotation, and D the object's root-mean-square motion
 in the batch:
 
-    loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N + ...]
+    loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N + ...] + gamma (m + s)
     c(D) = (0.1 / (0.03 + D))^1.5
 
-The last term counts the directions in which the latent moves the surface, see :mod:`neurok_model.training.spread`.
+The third term counts the directions in which the latent moves the surface, see :mod:`neurok_model.training.spread`;
+the last compares them with the ways in which the object can truly move, :mod:`neurok_model.training.tangents`.
 
 The factor c lets a drawer that opens by a twentieth of its chest count beside a door that swings across the room;
 rotations tell the parts of a mechanism apart where displacements, near a hinge, do not. An absolute error is only
@@ -30,12 +31,17 @@ from neurok_model.data.pairs import PairBatch
 from neurok_model.geometry import dual_quaternions as dq
 from neurok_model.networks import KinematicPrior, NeurokNetworks, Posterior
 from neurok_model.networks.decoder import BoundDecoder
-from neurok_model.training.spread import latent_products, spread_penalty
+from neurok_model.training.spread import latent_motions, latent_products, spread_penalty
+from neurok_model.training.tangents import subspace_errors
 
 SQUARED_WEIGHT = 10.0
 ROTATION_WEIGHT = 1.0
 SPREAD_SHARE = 0.25
 """Share of the objects of a batch whose directions are counted: as many decodings as the deformations need."""
+TANGENT_SHARE = 0.25
+"""Share of the objects of a batch whose tangents are compared, in two poses each."""
+TANGENT_STEP = 0.25
+"""Standard deviations: chords turn from tangents by half the angle that they span, squared in the shares."""
 USUAL_MOTION = 0.1
 """Root-mean-square motion at which an object's error counts about as it is."""
 BALANCE = 1.5
@@ -55,6 +61,8 @@ class LossTerms(NamedTuple):
     divergence: Float[Tensor, ""]
     active_dimensions: Float[Tensor, ""]
     effective_directions: Float[Tensor, ""]
+    missing_motion: Float[Tensor, ""]
+    spurious_motion: Float[Tensor, ""]
 
 
 class ObjectiveWeights(NamedTuple):
@@ -63,6 +71,7 @@ class ObjectiveWeights(NamedTuple):
     divergence: float
     nested_dropout: float
     spread: float = 0.0
+    tangents: float = 0.0
 
 
 def divergence_per_dimension(posterior: Posterior, prior: KinematicPrior) -> Float[Tensor, "b f k"]:
@@ -103,6 +112,35 @@ def prior_products(bound: BoundDecoder, prior: KinematicPrior, generator: torch.
     draw = mean + torch.randn(mean.shape, generator=generator).to(mean)
     signs = (2.0 * torch.randint(2, mean.shape, generator=generator) - 1.0).to(mean)
     return latent_products(bound.of_first(count), draw, signs)
+
+
+def tangent_errors(
+    networks: NeurokNetworks,
+    batch: PairBatch,
+    prior: KinematicPrior,
+    bound: BoundDecoder,
+    posterior: Posterior,
+    split: int,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Missing and spurious shares at the latents of the scanned pose and of the first deformation, for some objects.
+
+    The latents are those that the encoder gives, as in the mechanics; what is judged is the decoder about them.
+    """
+    count = math.ceil(TANGENT_SHARE * len(batch.points))
+    few = KinematicPrior(*(part[:count] for part in prior))
+    seen = batch.points[:count, :split]
+    still = torch.zeros_like(seen)[:, None]
+    identity = still.new_zeros(*still.shape[:-1], 8)
+    identity[..., 0] = 1.0
+    with torch.no_grad():
+        rest = networks.deformation_encoder(few, seen, batch.normals[:count, :split], still, identity).mean
+        start = torch.cat((rest.to(posterior.mean.dtype), posterior.mean[:count, :1].detach()), dim=1)
+    signs = (2.0 * torch.randint(2, start.shape, generator=generator) - 1.0).to(start)
+    caused = latent_motions(bound.of_first(count), start, TANGENT_STEP * signs)
+    missing, spurious, known = subspace_errors(caused.flatten(0, 1), batch.tangents[:count, :, :, split:].flatten(0, 1))
+    weight = known.to(missing.dtype) / known.sum().clamp_min(1)
+    return (weight * missing).sum(), (weight * spurious).sum()
 
 
 def objective(
@@ -156,6 +194,10 @@ def objective(
         products = prior_products(bound, prior, generator)
         penalty, directions = spread_penalty(products, motion[: len(products)])
         total = total + weights.spread * penalty.mean()
+    missing = spurious = torch.zeros_like(total)
+    if weights.tangents > 0.0:
+        missing, spurious = tangent_errors(networks, batch, prior, bound, posterior, deformation_points, generator)
+        total = total + weights.tangents * (missing + spurious)
     return LossTerms(
         total,
         squared.detach(),
@@ -165,4 +207,6 @@ def objective(
         total_divergence.detach(),
         (divergence.detach().mean(dim=(0, 1)) > 0.1).sum().float(),
         directions.detach().mean(),
+        missing.detach(),
+        spurious.detach(),
     )

@@ -30,6 +30,8 @@ class ScheduleConfiguration:
         final_divergence: lambda of the rest.
         nested_share: share of objects under nested dropout.
         spread: weight beta of the number of latent directions, from ``nested_from`` on.
+        tangents: weight gamma of motions that the object cannot make, or the latent not, from ``tangents_from`` on.
+        tangents_from: when they begin to count.
         final_learning_rate: last learning rate as a share of the peak.
     """
 
@@ -44,6 +46,8 @@ class ScheduleConfiguration:
     final_divergence: float = 4e-4
     nested_share: float = 0.3
     spread: float = 2e-3
+    tangents: float = 0.02
+    tangents_from: float = 0.1
     final_learning_rate: float = 0.02
 
     def learning_rate_factor(self, step: int, steps: int) -> float:
@@ -59,6 +63,7 @@ class ScheduleConfiguration:
             divergence=self._divergence(progress),
             nested_dropout=self.nested_share if progress >= self.nested_from else 0.0,
             spread=self.spread if progress >= self.nested_from else 0.0,
+            tangents=self.tangents if progress >= self.tangents_from else 0.0,
         )
 
     def _divergence(self, progress: float) -> float:

@@ -41,14 +41,21 @@ def effective_directions(products: Float[Tensor, "b k k"]) -> Float[Tensor, " b"
     return eigenvalues.sqrt().sum(-1).square() / eigenvalues.sum(-1)
 
 
+def latent_motions(
+    bound: BoundDecoder, start: Float[Tensor, "b p k"], steps: Float[Tensor, "b p k"]
+) -> Float[Tensor, "b p k n 3"]:
+    """Displacements that a step along each latent coordinate causes, from p latents per object."""
+    apart = torch.diag_embed(steps)
+    latents = start[:, :, None] + torch.cat((torch.zeros_like(apart[:, :, :1]), apart), dim=2)
+    moved = bound.displacement(latents.flatten(1, 2)).unflatten(1, latents.shape[1:3])
+    return moved[:, :, 1:] - moved[:, :, :1]
+
+
 def latent_products(
     bound: BoundDecoder, start: Float[Tensor, "b k"], signs: Float[Tensor, "b k"]
 ) -> Float[Tensor, "b k k"]:
     """S of every object, for steps of one standard deviation from ``start``, forwards or backwards by ``signs``."""
-    steps = torch.diag_embed(signs)
-    still = torch.zeros_like(steps[:, :1])
-    moved = bound.displacement(start[:, None] + torch.cat((still, steps), dim=1))
-    caused = (moved[:, 1:] - moved[:, :1]).flatten(2)
+    caused = latent_motions(bound, start[:, None], signs[:, None])[:, 0].flatten(2)
     with torch.autocast(caused.device.type, enabled=False):
         return caused.float() @ caused.float().mT / bound.points.shape[1]
 

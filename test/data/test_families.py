@@ -101,6 +101,30 @@ def test_base_stays_still(family: str) -> None:
     np.testing.assert_array_equal(frames.rotations[:, base, 0], 1.0)
 
 
+@pytest.mark.parametrize("family", family_names())
+def test_tangents_are_small_motions(family: str) -> None:
+    """What training and evaluation hold for the ways in which an object can move is how it moves: a joint turns and
+    shifts whole parts, to first order without changing a single length, and leaves the base alone.
+    """
+    built, states, frames = _posed(family, 4, 1)
+    tangents = built.tangents(states[0])
+    assert tangents.shape == (built.degrees_of_freedom, len(frames.vertices[0]), 3)
+    direction = np.where(states[0] < built.state_range.mean(axis=1), 1.0, -1.0) * np.ptp(built.state_range, axis=1)
+    step = 1e-3 * direction
+    moved = built.pose(states + step).vertices[0] - frames.vertices[0]
+    if (built.admissible(states + step) == states + step).all():
+        size = np.abs(moved).max()
+        assert np.abs(moved - np.einsum("j,jvd->vd", step, tangents)).max() < 0.05 * size
+    if built.kind is ObjectKind.ARTICULATED:
+        base = built.part_of_vertex == 0
+        assert np.abs(tangents[:, base]).max(initial=0.0) == 0.0
+        edges = built.triangles[:, :2]
+        along = frames.vertices[0, edges[:, 1]] - frames.vertices[0, edges[:, 0]]
+        stretch = ((tangents[:, edges[:, 1]] - tangents[:, edges[:, 0]]) * along).sum(axis=-1)
+        speed = np.linalg.norm(tangents, axis=-1).max()
+        assert np.abs(stretch).max() < 1e-4 * speed * np.linalg.norm(along, axis=-1).max()
+
+
 def test_masses_are_those_of_a_shell() -> None:
     """A shell's vertices weigh its area times its density together, and the fixed base weighs nothing."""
     built = build_object("laptop", 3)

@@ -67,3 +67,26 @@ def test_targets_prefer_no_pose():
     batches = PairBatches(replace(PAIRS, objects=60, targets=8), NO_AUGMENTATION, "train", 1, 1)
     motion = batches[0].displacement.norm(dim=-1).amax(dim=-1).numpy()
     assert np.mean(motion < 0.02) < 0.15
+
+
+@pytest.mark.parametrize("augmentation", [NO_AUGMENTATION, AugmentationConfiguration(mirror=1.0, tilt=0.3)])
+def test_tangents_are_what_small_displacements_are_made_of(augmentation):
+    """Protects the directions that training compares, through mirroring and turning: a laptop that opens a little moves
+    along its one tangent; by the displacement itself, which comes another way.
+    """
+    batch = PairBatches(replace(PAIRS, objects=40, targets=8), augmentation, "train", 5, 1)[0]
+    tangent = batch.tangents[:, 0, 0].double()
+    assert torch.count_nonzero(batch.tangents[:, :, 1:]) == 0
+    torch.testing.assert_close(tangent.square().sum(-1).mean(-1), torch.ones(40).double(), rtol=1e-5, atol=0.0)
+    moved = batch.displacement.double()
+    size = moved.square().sum((-1, -2)).sqrt()
+    along = (moved * tangent[:, None]).sum((-1, -2)).abs() / tangent.square().sum((-1, -2)).sqrt()[:, None]
+    small = (size > 0.0) & (moved.norm(dim=-1).amax(-1) < 0.03)
+    assert small.any()
+    assert (along / size)[small].min() > 0.99
+
+
+def test_stored_motions_have_no_tangents(motions):
+    """Protects against guesses: what no formula gives is left out."""
+    batch = PairBatches(replace(PAIRS, motions=motions, motion_share=1.0), NO_AUGMENTATION, "train", 0, 1)[0]
+    assert torch.count_nonzero(batch.tangents) == 0

@@ -58,6 +58,18 @@ def test_inverse_kinematics(tmp_path: Path, tiny_checkpoint: Path) -> None:
     assert again["tasks"] == result["tasks"]
 
 
+def test_tangents(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    """Shares between 0 and 1 of every family, in the latent and in the coordinates of the mechanics, twice the same."""
+    arguments = ("tangents", "--checkpoint", tiny_checkpoint, "--families", "laptop", "elastic_bar", "--instances", "1")
+    result = run(tmp_path, *arguments)
+    assert set(result["families"]) == {"laptop", "elastic_bar"}
+    for figures in (result["overall"], *result["families"].values()):
+        assert set(figures) == {"full", "reduced"}
+        assert all(0.0 <= share <= 1.0 + 1e-6 for method in figures.values() for share in method.values())
+        assert figures["full"]["missing"] <= figures["reduced"]["missing"] + 1e-3
+    assert run(tmp_path, *arguments) == result
+
+
 def test_own_pairs(tmp_path: Path, tiny_checkpoint: Path) -> None:
     """Pairs of one's own: a cube moved by half its side, whose figures are known."""
     vertices, triangles = cube()

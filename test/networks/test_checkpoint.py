@@ -1,6 +1,7 @@
 """Checkpoints: what is saved is what is loaded, and damage is reported, never executed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -33,6 +34,19 @@ def test_half_precision_is_loaded_as_float32(tmp_path):
     saved(tmp_path, torch.float16)
     loaded, _ = load_checkpoint(tmp_path / "tiny.safetensors")
     assert {value.dtype for value in loaded.parameters()} == {torch.float32}
+
+
+def test_a_checkpoint_from_before_mobility_is_rebuilt_without_it(tmp_path):
+    """Protects weights that users have: a part that was added later is not made up for them."""
+    torch.manual_seed(0)
+    before = NeurokNetworks(replace(TINY, mobility=False))
+    save_checkpoint(tmp_path / "tiny.safetensors", before, precision=torch.float32)
+    path = tmp_path / "tiny.json"
+    values = json.loads(path.read_text())
+    del values["networks"]["mobility"]
+    path.write_text(json.dumps(values))
+    loaded, _ = load_checkpoint(tmp_path / "tiny.safetensors")
+    assert set(loaded.state_dict()) == set(before.state_dict())
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "not_json", "other_format", "unknown_setting", "pickle"])

@@ -68,3 +68,26 @@ def test_blend_weights_make_drive_averaging_exact():
     latents = prior.mean[:, None]
     averaged = (bound.dual_quaternions(latents)[:, :, index] * weight[..., None]).sum(-2)
     torch.testing.assert_close(bound.driven(bound.points[:, :1], index, weight).dual_quaternions(latents), averaged)
+
+
+def test_mobility_tells_what_stands_still():
+    """Protects bases, which must not give way when the rest of the object moves, and vertices beside them."""
+    bound, prior = bound_decoder("blend_skinning")
+    weights, pivots, modes = bound.bound
+    shares = weights / weights.sum(dim=-1, keepdim=True)
+    latents = prior.mean[:, None] + torch.tensor([-1.0, 1.0], dtype=torch.float64)[:, None]
+
+    def displacement(mobility):
+        bound.bound = (shares * mobility[:, None], pivots, modes)
+        return bound.displacement(latents)
+
+    full = displacement(torch.ones(12, dtype=torch.float64))
+    mixed = displacement((torch.arange(12) % 2).double())
+    assert mixed[:, :, ::2].abs().max() == 0.0
+    torch.testing.assert_close(mixed[:, :, 1::2], full[:, :, 1::2])
+    assert full[:, :, ::2].norm() > 0.1
+    index, weight = torch.tensor([[0, 1]]), torch.tensor([[0.25, 0.75]], dtype=torch.float64)
+    between = bound.driven(bound.points[:, 1:2], index, weight).dual_quaternions(latents)
+    still = torch.eye(8, dtype=torch.float64)[0]
+    expected = 0.25 * still + 0.75 * bound.dual_quaternions(latents)[:, :, 1:2]
+    torch.testing.assert_close(between, expected)

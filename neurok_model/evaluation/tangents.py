@@ -1,0 +1,109 @@
+"""Tangents: whether small motions of the latent about a scan are the ways in which the object can truly move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from neurok_model.data.families import build_object, family_names
+from neurok_model.data.generated_object import GeneratedObject, lumped_areas
+from neurok_model.data.metaworld import METAWORLD, metaworld_names, metaworld_object
+from neurok_model.data.splits import SPLIT_NAMES
+from neurok_model.errors import NeurokError
+from neurok_model.evaluation.latent_object import LatentObject
+from neurok_model.evaluation.reporting import mean_figures
+from neurok_model.geometry import TriangleMesh
+from neurok_model.predictor import Predictor
+from neurok_model.training.tangents import subspace_errors
+
+
+@dataclass(frozen=True)
+class TangentEvaluation:
+    """What to evaluate.
+
+    Args:
+        checkpoint: safetensors file; the packaged weights when left out.
+        families: names, those of real objects with ``metaworld_`` before them; everything when left out.
+        instances: test instances per family, each in a random pose; real objects are taken once.
+        seed: of the instances' poses, surface points and compiled maps.
+        device: "auto", "cpu" or "cuda".
+    """
+
+    checkpoint: Path | None = None
+    families: tuple[str, ...] = ()
+    instances: int = 2
+    seed: int = 0
+    device: str = "auto"
+
+
+def evaluate_tangents(configuration: TangentEvaluation, console: Console) -> dict[str, Any]:
+    """Encode objects and compare the directions in which they move about the scanned pose with the true ones.
+
+    Returns:
+        ``overall`` (families), ``metaworld`` and ``families``, each with the methods ``full`` (the decoder's latent)
+        and ``reduced`` (the coordinates of the mechanics), each with ``missing`` and ``spurious``: shares m and s of
+        :mod:`neurok_model.training.tangents`, means over the area of the scan; ``skipped`` with the reasons.
+    """
+    predictor = Predictor.load(configuration.checkpoint, device=configuration.device, seed=configuration.seed)
+    rows: dict[str, list[dict[str, dict[str, float]]]] = {}
+    skipped: dict[str, str] = {}
+    for family, instance, state in track(list(_objects(configuration, skipped)), "encoding", console=console):
+        scan = TriangleMesh(instance.pose(state[None]).vertices[0], instance.triangles)
+        try:
+            rows.setdefault(family, []).append(_errors(predictor, scan, instance.tangents(state)))
+        except NeurokError as error:
+            skipped[family] = str(error)
+    generated = [row for family, some in rows.items() if not family.startswith(METAWORLD) for row in some]
+    real = [row for family, some in rows.items() if family.startswith(METAWORLD) for row in some]
+    return {
+        **{name: mean_figures(some) for name, some in (("overall", generated), ("metaworld", real)) if some},
+        "families": {family: mean_figures(some) for family, some in rows.items()},
+        "skipped": skipped,
+        "settings": {"instances": configuration.instances, "seed": configuration.seed},
+    }
+
+
+def _objects(
+    configuration: TangentEvaluation, skipped: dict[str, str]
+) -> Iterator[tuple[str, GeneratedObject, Float[np.ndarray, " coordinates"]]]:
+    """Instances of the test split, and real objects, with a state that each is scanned in."""
+    names = configuration.families or (*family_names(), *(METAWORLD + name for name in metaworld_names()))
+    for family in names:
+        generator = np.random.default_rng((configuration.seed, SPLIT_NAMES.index("test")))
+        if family.startswith(METAWORLD):
+            try:
+                instances: list[GeneratedObject] = [metaworld_object(family.removeprefix(METAWORLD))]
+            except NeurokError as error:
+                skipped[family] = str(error)
+                continue
+        else:
+            seeds = (index * len(SPLIT_NAMES) + SPLIT_NAMES.index("test") for index in range(configuration.instances))
+            instances = [build_object(family, seed) for seed in seeds]
+        for instance in instances:
+            if instance.degrees_of_freedom:
+                yield family, instance, instance.sample_states(generator, 1)[0]
+
+
+def _errors(
+    predictor: Predictor, scan: TriangleMesh, tangents: Float[np.ndarray, "j v 3"]
+) -> dict[str, dict[str, float]]:
+    """Missing and spurious shares of one object, in the full latent and in the reduced coordinates."""
+    encoded = LatentObject(predictor, scan, scan.vertices)
+    weight = np.sqrt(lumped_areas(scan.vertices, scan.triangles))[:, None]
+    truth = torch.as_tensor(weight * tangents)[None]
+    moves = {"full": encoded.full_tangents(), "reduced": encoded.reduced_tangents()}
+    return {name: _shares(torch.as_tensor(weight) * move.double().cpu(), truth) for name, move in moves.items()}
+
+
+def _shares(moves: Float[Tensor, "k v 3"], truth: Float[Tensor, "1 j v 3"]) -> dict[str, float]:
+    missing, spurious, _ = subspace_errors(moves[None], truth)
+    return {"missing": float(missing), "spurious": float(spurious)}
