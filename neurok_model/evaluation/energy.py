@@ -25,14 +25,18 @@ from neurok_model.evaluation.lids import judge_lid, lid_of
 from neurok_model.mechanics import (
     INTEGRATORS,
     Actions,
+    Damping,
     DormandPrince5,
     Integrator,
+    LagrangianSystem,
     MassProportional,
     Outcome,
     Rollout,
     RolloutSettings,
     State,
     Variational,
+    WallDamping,
+    Walls,
     apply_impulse,
     rollout,
 )
@@ -40,6 +44,9 @@ from neurok_model.predictor import Predictor
 
 DAMPING_RATE = 0.5
 """Of the damped motions [1/s]."""
+
+WALL_RESTITUTION = 0.1
+"""Of the damped motions of encoded scans."""
 
 DEFAULT = Variational.name
 
@@ -152,10 +159,16 @@ def _judge_case(
         if case.kind == "floating":
             result["momentum_error"] = _momentum_error(case, motion)
     if DEFAULT in methods:
-        damped = replace(case, system=replace(case.system, damping=(MassProportional(DAMPING_RATE),)))
+        damped = replace(case, system=replace(case.system, damping=_damping(case.system)))
         result["damping_error"] = _damping_error(_run(damped, methods[DEFAULT], configuration))
     result["impulse_error"] = _impulse_error(case)
     findings.cases[f"{case.kind}/{case.family}"] = result
+
+
+def _damping(system: LagrangianSystem) -> tuple[Damping, ...]:
+    """The standard terms: a share of the mass matrix, and what walls take out of what runs into them."""
+    walls = [term for term in system.potentials if isinstance(term, Walls)]
+    return (MassProportional(DAMPING_RATE), *(WallDamping(wall, WALL_RESTITUTION) for wall in walls))
 
 
 def _run(case: MotionCase, method: Integrator, configuration: EnergyEvaluation) -> Rollout:

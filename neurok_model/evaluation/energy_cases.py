@@ -87,7 +87,7 @@ def articulated_case(family: str, dtype: torch.dtype, candidates: int, floating:
 def encoded_case(predictor: Predictor, family: str, dtype: torch.dtype, candidates: int, index: int = 0) -> MotionCase:
     """A scan of the test split, encoded, under the standard terms without damping."""
     mesh = held_out_scan(family, index)
-    physics = PhysicsParameters(damping_rate=0.0)
+    physics = PhysicsParameters(damping_rate=0.0, wall_restitution=1.0)
     model = predictor.encode(mesh, physics)
     assert model.parts is not None
     _, system = model.parts.assembled(physics, dtype)

@@ -49,6 +49,7 @@ from neurok_model.mechanics.potentials import (
 from neurok_model.mechanics.rollout import RolloutSettings, rollout, step_count
 from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State
 from neurok_model.mechanics.trajectory import Rollout, Trajectories
+from neurok_model.mechanics.wall_damping import WallDamping
 from neurok_model.reduction.embedding import Embedding, FunctionEmbedding
 
 __all__ = [
@@ -102,6 +103,7 @@ __all__ = [
     "Variational",
     "VelocityChange",
     "Viscous",
+    "WallDamping",
     "Walls",
     "apply_impulse",
     "build_system",

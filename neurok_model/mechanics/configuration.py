@@ -24,6 +24,7 @@ from neurok_model.mechanics.potentials import (
     Walls,
 )
 from neurok_model.mechanics.system import LagrangianSystem
+from neurok_model.mechanics.wall_damping import WallDamping, require_restitution
 from neurok_model.reduction.embedding import Embedding
 from neurok_model.reduction.region import PriorRegion
 from neurok_model.reduction.smooth_map import SmoothMap
@@ -47,6 +48,7 @@ class MechanicsConfiguration:
         prior_frequency: of the prior's negative log-density [Hz]; 0 for none.
         wall_frequency: of the barrier at the edge of the prior's region [Hz]; 0 for none.
         wall_width: depth of the barrier, in standard deviations of the prior.
+        wall_restitution: share of its speed with which the barrier throws back what runs into it, 0 to 1.
         damping_rate: mass-proportional damping, at which free motion decays [1/s].
         stiffness_damping: stiffness-proportional damping, as a share of the elastic force per speed [s].
         friction_deceleration: dry friction of the object's own joints, as the rate at which the root-mean-square
@@ -55,7 +57,7 @@ class MechanicsConfiguration:
         latent_mass_ratio: latent mass relative to the mean diagonal entry of the mass matrix over the prior.
 
     Raises:
-        NeurokError: INVALID_PARAMETER for a value that is negative or not finite.
+        NeurokError: INVALID_PARAMETER for a value that is negative or not finite, or a restitution above 1.
     """
 
     gravity: tuple[float, float, float] = (0.0, 0.0, -9.81)
@@ -64,6 +66,7 @@ class MechanicsConfiguration:
     prior_frequency: float = 0.1
     wall_frequency: float = 6.0
     wall_width: float = 0.5
+    wall_restitution: float = 0.1
     damping_rate: float = 0.5
     stiffness_damping: float = 0.0
     friction_deceleration: float = 0.0
@@ -84,6 +87,7 @@ class MechanicsConfiguration:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0.0):
                 raise NeurokError(ErrorCode.INVALID_PARAMETER, name, value, "a finite number of at least 0")
+        require_restitution("wall_restitution", self.wall_restitution)
         if not all(math.isfinite(value) for value in self.gravity):
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "gravity", self.gravity, "three finite numbers [m/s^2]")
         if not abs(math.hypot(*self.orientation) - 1.0) < 1e-3:
@@ -131,6 +135,8 @@ def build_system(
         damping.append(MassProportional(settings.damping_rate))
     if settings.stiffness_damping > 0.0 and settings.elastic_frequency > 0.0:
         damping.append(StiffnessProportional(settings.stiffness_damping, _angular(settings.elastic_frequency)))
+    if settings.wall_restitution < 1.0:
+        damping += [WallDamping(term, settings.wall_restitution) for term in potentials if isinstance(term, Walls)]
     friction = None
     if settings.friction_deceleration > 0.0:
         friction = DryFriction.of_deceleration(settings.friction_deceleration, mass)

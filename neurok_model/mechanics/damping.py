@@ -20,10 +20,10 @@ class Damping(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def matrix(self, mass_matrix: Float[Tensor, "*batch k k"]) -> Float[Tensor, "*batch k k"]:
-        """Return D, symmetric positive semi-definite, at configurations with this mass matrix [N s per unit
-        q].
-        """
+    def matrix(
+        self, mass_matrix: Float[Tensor, "*batch k k"], q: Float[Tensor, "*batch k"]
+    ) -> Float[Tensor, "*batch k k"]:
+        """Return D, symmetric positive semi-definite, at configurations q with this mass matrix [N s per unit q]."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class MassProportional(Damping):
     def __post_init__(self) -> None:
         require_not_negative("rate", self.rate)
 
-    def matrix(self, mass_matrix: Float[Tensor, "*batch k k"]) -> Float[Tensor, "*batch k k"]:
+    def matrix(
+        self, mass_matrix: Float[Tensor, "*batch k k"], q: Float[Tensor, "*batch k"]
+    ) -> Float[Tensor, "*batch k k"]:
         """Return rate * G."""
         return self.rate * mass_matrix
 
@@ -76,7 +78,9 @@ class StiffnessProportional(Damping):
         """The rate of the mass-proportional damping that it equals [1/s]."""
         return self.time * self.angular_frequency**2
 
-    def matrix(self, mass_matrix: Float[Tensor, "*batch k k"]) -> Float[Tensor, "*batch k k"]:
+    def matrix(
+        self, mass_matrix: Float[Tensor, "*batch k k"], q: Float[Tensor, "*batch k"]
+    ) -> Float[Tensor, "*batch k k"]:
         """Return time * omega^2 * G."""
         return self.rate * mass_matrix
 
@@ -104,7 +108,9 @@ class Viscous(Damping):
         if lowest < -1e-6 * float(matrix.abs().max()):
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "coefficients", f"eigenvalue {lowest:.3g}", allowed)
 
-    def matrix(self, mass_matrix: Float[Tensor, "*batch k k"]) -> Float[Tensor, "*batch k k"]:
+    def matrix(
+        self, mass_matrix: Float[Tensor, "*batch k k"], q: Float[Tensor, "*batch k"]
+    ) -> Float[Tensor, "*batch k k"]:
         """Return the coefficients."""
         return self.coefficients.expand_as(mass_matrix)
 

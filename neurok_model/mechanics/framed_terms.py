@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,6 +13,7 @@ from neurok_model.mechanics.damping import Damping
 from neurok_model.mechanics.framed import RIGID, FramedEmbedding
 from neurok_model.mechanics.potentials import CoordinatePotential, EmbeddingPotential, Gravity, Potential
 from neurok_model.mechanics.system import LagrangianSystem
+from neurok_model.mechanics.wall_damping import WallDamping
 from neurok_model.reduction.embedding import Embedding
 from neurok_model.reduction.region import PriorRegion
 
@@ -57,10 +60,12 @@ class DampingOfOwnCoordinates(Damping):
         self.term = term
         self.name = term.name  # type: ignore[misc]
 
-    def matrix(self, mass_matrix: Float[Tensor, "*batch k k"]) -> Float[Tensor, "*batch k k"]:
+    def matrix(
+        self, mass_matrix: Float[Tensor, "*batch k k"], q: Float[Tensor, "*batch k"]
+    ) -> Float[Tensor, "*batch k k"]:
         """Return the term's D in the block of q, and zeros."""
         matrix = torch.zeros_like(mass_matrix)
-        matrix[..., RIGID:, RIGID:] = self.term.matrix(mass_matrix[..., RIGID:, RIGID:])
+        matrix[..., RIGID:, RIGID:] = self.term.matrix(mass_matrix[..., RIGID:, RIGID:], q[..., RIGID:])
         return matrix
 
 
@@ -83,7 +88,7 @@ def framed_system(system: LagrangianSystem, frame: FramedEmbedding) -> Lagrangia
             potentials.append(Gravity.from_acceleration(potential.acceleration, frame.mass_moment))
         else:
             potentials.append(OnOwnCoordinates(potential, frame.inner, before))
-    damping = system.damping if before == 0 else tuple(DampingOfOwnCoordinates(term) for term in system.damping)
+    damping = system.damping if before == 0 else tuple(_damping_of_own(term) for term in system.damping)
     region = system.region
     latent = torch.cat((system.latent.new_zeros(before), system.latent))
     return LagrangianSystem(
@@ -94,6 +99,16 @@ def framed_system(system: LagrangianSystem, frame: FramedEmbedding) -> Lagrangia
         region if region is None or before == 0 else region_with_base(region),
         system.trust_factor,
     )
+
+
+def _damping_of_own(term: Damping) -> Damping:
+    """A damping term of an object with a fixed base, where that base is free.
+
+    A wall acts between coordinates that feel each other's inertia, that of the base too.
+    """
+    if isinstance(term, WallDamping):
+        return replace(term, walls=replace(term.walls, region=region_with_base(term.walls.region)))
+    return DampingOfOwnCoordinates(term)
 
 
 def region_with_base(region: PriorRegion, precision: float = 0.0) -> PriorRegion:

@@ -13,20 +13,41 @@ from typing import NamedTuple, no_type_check
 import numpy as np
 
 from neurok_model.mechanics.kernel_arrays import LANES
+from neurok_model.mechanics.kernel_damping import damp, wall_depth
 from neurok_model.mechanics.kernel_lanes import aligned, any_of, constant, load, store, where
 from neurok_model.mechanics.kernel_linear import (
     cholesky,
     cholesky_solve,
     dot,
     evaluate,
-    form_of_row,
     generalized,
     jacobian_after_evaluate,
     machine_code,
-    mahalanobis,
     mass_matrix,
     matrix_times_row,
     offset_row,
+)
+from neurok_model.mechanics.kernel_rows import (
+    BEND,
+    CHANGE,
+    CORRECTION,
+    EXTERNAL,
+    FACTOR,
+    FORCE,
+    LAST_BEND,
+    LAST_CORRECTION,
+    LAST_RESIDUAL,
+    LAST_STEP,
+    MASS,
+    MOMENTUM,
+    MOVED,
+    Q_NEXT,
+    QDOT,
+    RESIDUAL,
+    WANTED,
+    Y_NEXT,
+    Q,
+    Y,
 )
 
 ROUNDING = (100.0 * 2.220446049250313e-16) ** 2
@@ -35,29 +56,6 @@ ROUNDING = (100.0 * 2.220446049250313e-16) ** 2
 CLOSER = 1e-2
 """Squared share of the accepted residual at which the iterations end: what is left does not show in the energy."""
 
-(
-    Q,
-    QDOT,
-    Q_NEXT,
-    MOMENTUM,
-    WANTED,
-    CHANGE,
-    RESIDUAL,
-    CORRECTION,
-    BEND,
-    LAST_RESIDUAL,
-    LAST_CORRECTION,
-    LAST_STEP,
-    LAST_BEND,
-) = range(13)
-"""Rows of ``Scratch.vectors``."""
-
-Y, Y_NEXT, MOVED, EXTERNAL, FORCE = range(5)
-"""Rows of ``Scratch.wide``."""
-
-MASS, FACTOR, DAMPED = range(3)
-"""Matrices of ``Scratch.matrices``."""
-
 
 class Scratch(NamedTuple):
     """Working memory of one candidate or of LANES of them; few arrays, because every one of them lengthens the
@@ -65,7 +63,9 @@ class Scratch(NamedTuple):
     """
 
     vectors: np.ndarray
-    """[13, k]: configuration, velocity, next configuration, momentum, and the unknowns of the step's equation."""
+    """[15, k]: configuration, velocity, next configuration, momentum, the unknowns of the step's equation, and a wall's
+    normal with what a unit impulse along it does to the velocity.
+    """
     wide: np.ndarray
     """[5, r]: y here and at the next configuration, their difference, external force, total force on y."""
     matrices: np.ndarray
@@ -90,18 +90,9 @@ def make_scratch(k: int, h: int, r: int, *, lanes: bool) -> Scratch:
     """
     last, multiple = ((LANES,), 4) if lanes else ((), LANES)
     r += -r % multiple
-    shapes = ((13, k), (5, r), (3, k, k), (k, r), (h + k,), (k, h), (2 * k + 2,))
+    shapes = ((15, k), (5, r), (3, k, k), (k, r), (h + k,), (k, h), (2 * k + 2,))
     rows, targets = np.zeros((2, LANES), dtype=np.int64)
     return Scratch(*[*(aligned(*shape, *last) for shape in shapes), rows, targets])
-
-
-@machine_code
-@no_type_check
-def wall_depth(terms, wall, vectors, row):
-    """Distance [standard deviations] from a wall's mean, and depth [widths] beyond its radius."""
-    distance = mahalanobis(terms.wall_mean[wall], terms.wall_precision[wall], vectors, row)
-    depth = (distance - terms.walls[wall, 2]) / terms.walls[wall, 1]
-    return distance, where(depth > 0.0, depth, 0.0)
 
 
 @machine_code
@@ -146,41 +137,6 @@ def add_kick(terms, duration, scratch):
             for i in range(vectors.shape[1]):
                 direction = offset_row(terms.wall_mean[wall], terms.wall_precision[wall], vectors, Q, i)
                 store(vectors, (MOMENTUM, i), load(vectors, (MOMENTUM, i)) - slope * direction)
-
-
-@machine_code
-@no_type_check
-def damp(terms, duration, scratch):
-    """Damping alone for ``duration`` by the midpoint rule; changes the velocity, returns the lost energy
-    [J].
-    """
-    vectors, matrices = scratch.vectors, scratch.matrices
-    k = vectors.shape[1]
-    if not terms.has_viscous:
-        share = 0.5 * duration * terms.damping_rate
-        before = form_of_row(matrices, MASS, vectors, QDOT)
-        slowed = (1.0 - share) / (1.0 + share)
-        for i in range(k):
-            store(vectors, (QDOT, i), load(vectors, (QDOT, i)) * slowed)
-        return before * (duration * terms.damping_rate / (1.0 + share) ** 2)
-    for i in range(k):
-        impulse = constant(load(vectors, (QDOT, 0)), 0.0)
-        for j in range(k):
-            resistance = terms.damping_rate * load(matrices, (MASS, i, j)) + terms.viscous[i, j]
-            impulse -= duration * resistance * load(vectors, (QDOT, j))
-            store(matrices, (DAMPED, i, j), load(matrices, (MASS, i, j)) + 0.5 * duration * resistance)
-        store(vectors, (RESIDUAL, i), impulse)
-    cholesky(matrices, DAMPED)
-    cholesky_solve(matrices, DAMPED, vectors, RESIDUAL, CORRECTION)
-    for i in range(k):
-        store(vectors, (QDOT, i), load(vectors, (QDOT, i)) + 0.5 * load(vectors, (CORRECTION, i)))
-    lost = terms.damping_rate * form_of_row(matrices, MASS, vectors, QDOT)
-    for i in range(k):
-        for j in range(k):
-            lost += load(vectors, (QDOT, i)) * terms.viscous[i, j] * load(vectors, (QDOT, j))
-    for i in range(k):
-        store(vectors, (QDOT, i), load(vectors, (QDOT, i)) + 0.5 * load(vectors, (CORRECTION, i)))
-    return duration * lost
 
 
 @machine_code

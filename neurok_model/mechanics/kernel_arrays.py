@@ -16,13 +16,14 @@ from neurok_model.mechanics.actions import NEVER, PointLoads
 from neurok_model.mechanics.damping import MassProportional, StiffnessProportional, Viscous
 from neurok_model.mechanics.potentials import Elastic, Gravity, PriorDensity, StaticEquilibrium, Walls
 from neurok_model.mechanics.system import LagrangianSystem
+from neurok_model.mechanics.wall_damping import WallDamping
 from neurok_model.reduction.smooth_map import SmoothMap
 
 LANES = 8
 """Candidates per vector: one register of AVX-512, two of AVX2."""
 
 SUPPORTED_POTENTIALS = (Gravity, Elastic, PriorDensity, StaticEquilibrium, Walls)
-SUPPORTED_DAMPING = (MassProportional, StiffnessProportional, Viscous)
+SUPPORTED_DAMPING = (MassProportional, StiffnessProportional, Viscous, WallDamping)
 
 
 class MapArrays(NamedTuple):
@@ -55,13 +56,14 @@ class TermArrays(NamedTuple):
     quadratic: np.ndarray
     """[k, k]."""
     walls: np.ndarray
-    """[w, 3]: energy, width and radius of w walls."""
+    """[w, 4]: energy, width, radius and coefficient of damping of w walls."""
     wall_mean: np.ndarray
     """[w, k]."""
     wall_precision: np.ndarray
     """[w, k, k]."""
     damping_rate: float
-    has_viscous: bool
+    full_damping: bool
+    """Whether more damps than a share of the mass matrix and one wall: it is then solved for as a full matrix."""
     viscous: np.ndarray
     """[k, k]."""
     latent_mass: float
@@ -86,7 +88,8 @@ def map_arrays(form: SmoothMap) -> MapArrays:
     """Lay out a smooth map."""
     bias, inner = padded(_array(form.bias)), padded(_array(form.inner.mT))
     outer, linear = padded(padded(_array(form.outer)).T), padded(_array(form.linear.mT))
-    transposed = np.concatenate((outer, linear))
+    # With one coordinate numpy would lay the columns out one after the other; the machine code reads rows.
+    transposed = np.ascontiguousarray(np.concatenate((outer, linear)))
     first = np.concatenate((-(np.tanh(bias) @ outer)[None], linear))
     return MapArrays(inner, bias, np.ascontiguousarray(transposed.T), transposed, first)
 
@@ -106,7 +109,7 @@ def term_arrays(system: LagrangianSystem) -> TermArrays:
     k, r = system.embedding.dimension, system.embedding.embedding_dimension
     load, slope, quadratic, viscous = np.zeros(r), np.zeros(k), np.zeros((k, k)), np.zeros((k, k))
     stiffness = constant = rate = 0.0
-    walls: list[Walls] = []
+    walls: dict[Walls, list[float]] = {}
     for term in system.potentials:
         if isinstance(term, Gravity):
             load += _array(term.weight)
@@ -123,12 +126,14 @@ def term_arrays(system: LagrangianSystem) -> TermArrays:
         elif isinstance(term, StaticEquilibrium):
             slope += _array(term.force)
         elif isinstance(term, Walls):
-            walls.append(term)
+            walls.setdefault(term, [0.0, 0.0])[0] += term.energy
     for damping in system.damping:
         if isinstance(damping, MassProportional | StiffnessProportional):
             rate += damping.rate
         elif isinstance(damping, Viscous):
             viscous += _array(damping.coefficients)
+        elif isinstance(damping, WallDamping):
+            walls.setdefault(damping.walls, [0.0, 0.0])[1] += damping.coefficient
     region = system.region
     return TermArrays(
         padded(load),
@@ -136,11 +141,11 @@ def term_arrays(system: LagrangianSystem) -> TermArrays:
         constant,
         slope,
         quadratic,
-        np.array([(wall.energy, wall.width, wall.region.radius) for wall in walls]).reshape(-1, 3),
+        np.array([(energy, w.width, w.region.radius, drag) for w, (energy, drag) in walls.items()]).reshape(-1, 4),
         np.array([_array(wall.region.mean) for wall in walls]).reshape(-1, k),
         np.array([_array(wall.region.precision) for wall in walls]).reshape(-1, k, k),
         rate,
-        bool(viscous.any()),
+        bool(viscous.any()) or sum(drag > 0.0 for _, drag in walls.values()) > 1,
         viscous,
         float(system.latent_mass),
         np.zeros(k) if region is None else _array(region.mean),

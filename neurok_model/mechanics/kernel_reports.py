@@ -11,7 +11,6 @@ from typing import no_type_check
 
 import numpy as np
 
-from neurok_model.mechanics.kernel import CHANGE, EXTERNAL, FACTOR, MASS, WANTED, Q
 from neurok_model.mechanics.kernel_linear import (
     cholesky,
     cholesky_solve,
@@ -21,6 +20,7 @@ from neurok_model.mechanics.kernel_linear import (
     jacobian_after_evaluate,
     mass_matrix,
 )
+from neurok_model.mechanics.kernel_rows import CHANGE, EXTERNAL, FACTOR, MASS, WANTED, Q
 
 SMALLEST_ENERGY = 1e-12
 """Joules below which an object counts as standing still; as in ``trajectory``."""

@@ -13,21 +13,7 @@ from typing import no_type_check
 
 from neurok_model.mechanics.actions import SLIVER
 from neurok_model.mechanics.frame_refinement import FAILED, LIGHT, TWICE
-from neurok_model.mechanics.kernel import (
-    BEND,
-    CHANGE,
-    EXTERNAL,
-    FACTOR,
-    LAST_BEND,
-    MASS,
-    QDOT,
-    WANTED,
-    Q,
-    Y,
-    advance,
-    potential_energy,
-    refresh,
-)
+from neurok_model.mechanics.kernel import advance, potential_energy, refresh
 from neurok_model.mechanics.kernel_arrays import LANES
 from neurok_model.mechanics.kernel_lanes import (
     absolute,
@@ -51,6 +37,7 @@ from neurok_model.mechanics.kernel_linear import (
     machine_code,
     mahalanobis,
 )
+from neurok_model.mechanics.kernel_rows import BEND, CHANGE, EXTERNAL, FACTOR, LAST_BEND, MASS, QDOT, WANTED, Q, Y
 from neurok_model.mechanics.trajectory import SMALLEST_ENERGY
 
 ENERGY_ROUNDING = 1e3 * 2.220446049250313e-16

@@ -154,6 +154,14 @@ class Walls(CoordinatePotential):
         distance, _ = self._beyond(q)
         return self.energy * self._depth(distance) ** 3
 
+    def depth_and_normal(
+        self, q: Float[Tensor, "*batch k"]
+    ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch k"]]:
+        """How far beyond the edge, in standard deviations, 0 inside of it; and beyond it the gradient of d."""
+        distance, direction = self._beyond(q)
+        outside = self.region.distance(q.detach()) > self.region.radius
+        return torch.where(outside, distance - self.region.radius, 0.0), direction / distance[..., None]
+
     def gradient(self, q: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch k"]:
         """Return 3 energy depth^2 / width * grad d."""
         distance, direction = self._beyond(q)

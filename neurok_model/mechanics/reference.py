@@ -236,9 +236,11 @@ def _rub_ahead(
     mass_matrix = system.mass_matrix(point.jacobian)
     kick = _half_kick(system, point, force, duration, mass_matrix)
     share = 0.5 * duration
-    damped = damp(system, mass_matrix, point.qdot, share)[0] if integrator.damps_first else point.qdot
+    damped = damp(system, mass_matrix, point, share)[0] if integrator.damps_first else point.qdot
     wanted = system.friction.slowed(mass_matrix, damped + kick, share) - kick
-    _rub(progress, mass_matrix, undamp(system, mass_matrix, wanted, share) if integrator.damps_first else wanted)
+    if integrator.damps_first:
+        wanted = undamp(system, mass_matrix, point.with_velocity(wanted), share)
+    _rub(progress, mass_matrix, wanted)
 
 
 def _rub_behind(system: LagrangianSystem, progress: Progress, duration: float) -> None:

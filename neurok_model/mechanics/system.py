@@ -145,9 +145,11 @@ class LagrangianSystem:
         """Return the generalized force (dy/dq)^T w of a force w in embedding coordinates."""
         return apply(point.jacobian.mT, force)
 
-    def damping_matrix(self, mass_matrix: Float[Tensor, "*batch k k"]) -> Float[Tensor, "*batch k k"] | None:
-        """Return D, the sum of all damping terms, or None where there is none."""
-        matrices = [term.matrix(mass_matrix) for term in self.damping]
+    def damping_matrix(
+        self, mass_matrix: Float[Tensor, "*batch k k"], q: Float[Tensor, "*batch k"]
+    ) -> Float[Tensor, "*batch k k"] | None:
+        """Return D, the sum of all damping terms, at q with its mass matrix, or None where there is none."""
+        matrices = [term.matrix(mass_matrix, q) for term in self.damping]
         return torch.stack(matrices).sum(0) if matrices else None
 
     def coriolis(self, point: PhasePoint) -> Float[Tensor, "K k"]:
@@ -158,7 +160,7 @@ class LagrangianSystem:
         """Return dv/dt under the external force w in embedding coordinates."""
         mass_matrix = self.mass_matrix(point.jacobian)
         total = self.conservative_force(point) + self.generalized(point, force) - self.coriolis(point)
-        damping = self.damping_matrix(mass_matrix)
+        damping = self.damping_matrix(mass_matrix, point.q)
         if damping is not None:
             total = total - apply(damping, point.qdot)
         return solve(mass_matrix, total)
@@ -179,7 +181,7 @@ class LagrangianSystem:
         mass_matrix = self.mass_matrix(self.embedding.jacobian(torch.zeros_like(identity[:1])))[0]
         inverse = torch.linalg.inv(torch.linalg.cholesky(mass_matrix.double()))
         squared = torch.linalg.eigvalsh(inverse @ (0.5 * (stiffness + stiffness.mT)) @ inverse.mT).abs().max()
-        damping = self.damping_matrix(mass_matrix)
+        damping = self.damping_matrix(mass_matrix, torch.zeros_like(identity[0]))
         if damping is None:
             return float(squared.sqrt())
         decay = torch.linalg.eigvalsh(inverse @ damping.double() @ inverse.mT).max()

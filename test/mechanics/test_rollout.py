@@ -145,7 +145,7 @@ def test_walls_turn_the_state_back_and_the_outcome_says_so() -> None:
     """Protects the trained region: a drawer thrown at the edge comes back with its energy, marked
     PRIOR_EDGE.
     """
-    system, region = _bounded(wall_frequency=3.0)
+    system, region = _bounded(wall_frequency=3.0, wall_restitution=1.0)
     result = rollout(system, state([[0.2], [0.0]], [[1.0], [0.2]]), still(2), 0.6, STEP)
     assert result.outcomes == [Outcome.PRIOR_EDGE, Outcome.OK]
     assert region.distance(result.q[0]).max() < 1.8 * region.radius

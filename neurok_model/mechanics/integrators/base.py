@@ -82,7 +82,7 @@ class Integrator(ABC):
 def damp(
     system: LagrangianSystem,
     mass_matrix: Float[Tensor, "K k k"],
-    qdot: Float[Tensor, "K k"],
+    point: PhasePoint,
     duration: Duration,
 ) -> tuple[Float[Tensor, "K k"], Float[Tensor, " K"]]:
     """Let damping alone act for ``duration`` at a fixed configuration, by the midpoint rule.
@@ -93,7 +93,7 @@ def damp(
     Returns:
         The new velocities and the energy that was lost [J].
     """
-    resistance = system.damping_matrix(mass_matrix)
+    qdot, resistance = point.qdot, system.damping_matrix(mass_matrix, point.q)
     if resistance is None:
         return qdot, qdot.new_zeros(len(qdot))
     impulse = row(duration) * apply(resistance, qdot)
@@ -105,11 +105,11 @@ def damp(
 def undamp(
     system: LagrangianSystem,
     mass_matrix: Float[Tensor, "K k k"],
-    qdot: Float[Tensor, "K k"],
+    point: PhasePoint,
     duration: Duration,
 ) -> Float[Tensor, "K k"]:
-    """The velocity from which ``damp`` makes this one: (G - h D / 2) v = (G + h D / 2) v'."""
-    resistance = system.damping_matrix(mass_matrix)
+    """The velocity from which ``damp`` makes that of ``point``: (G - h D / 2) v = (G + h D / 2) v'."""
+    qdot, resistance = point.qdot, system.damping_matrix(mass_matrix, point.q)
     if resistance is None:
         return qdot
     share = 0.5 * matrix(duration) * resistance

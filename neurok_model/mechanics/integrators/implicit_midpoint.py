@@ -44,7 +44,7 @@ class ImplicitMidpoint(Integrator):
         for _ in range(self.iterations):
             middle = system.at(State(point.q + 0.5 * h * velocity, velocity))
             middle_mass = system.mass_matrix(middle.jacobian)
-            damping = system.damping_matrix(middle_mass)
+            damping = system.damping_matrix(middle_mass, middle.q)
             total = system.conservative_force(middle) + system.embedding.kinetic_slope(middle.q, velocity)
             if force is not None:
                 total = total + system.generalized(middle, force)

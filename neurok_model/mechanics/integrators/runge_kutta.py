@@ -49,7 +49,7 @@ class RungeKutta4(Integrator):
 
 def dissipated_power(system: LagrangianSystem, point: PhasePoint) -> Float[Tensor, " K"]:
     """Return v^T D v in watts."""
-    matrix = system.damping_matrix(system.mass_matrix(point.jacobian))
+    matrix = system.damping_matrix(system.mass_matrix(point.jacobian), point.q)
     if matrix is None:
         return torch.zeros_like(point.q[:, 0])
     return (apply(matrix, point.qdot) * point.qdot).sum(-1)

@@ -48,7 +48,7 @@ class Variational(Integrator):
     ) -> Step:
         """Advance all candidates by one symmetric step."""
         mass_matrix = system.mass_matrix(point.jacobian)
-        qdot, lost_before = damp(system, mass_matrix, point.qdot, 0.5 * duration)
+        qdot, lost_before = damp(system, mass_matrix, point, 0.5 * duration)
         momentum = apply(mass_matrix, qdot) + self._kick(system, point, force, duration)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(mass_matrix)[0])
 
@@ -74,7 +74,8 @@ class Variational(Integrator):
         momentum = (apply(jacobian.mT, moved) + system.latent * change) / row(duration)
         momentum = momentum + self._kick(system, arrived, force, duration)
         arrived_mass = system.mass_matrix(jacobian)
-        qdot, lost_after = damp(system, arrived_mass, solve(arrived_mass, momentum), 0.5 * duration)
+        arrived = arrived.with_velocity(solve(arrived_mass, momentum))
+        qdot, lost_after = damp(system, arrived_mass, arrived, 0.5 * duration)
         work = torch.zeros_like(error) if force is None else (force * moved).sum(-1)
         return Step(arrived.with_velocity(qdot), work, lost_before + lost_after, converged)
 
