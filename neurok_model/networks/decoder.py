@@ -76,6 +76,10 @@ class Head(nn.Module, ABC):
         """Bound quantities of vertices driven by points, where averaging them averages the motion; else None."""
         return None
 
+    def mobility(self, bound: tuple[Tensor, ...]) -> Float[Tensor, "b n"] | None:
+        """How far every bound point follows what moves, between 0 and 1, where the head says so; else None."""
+        return None
+
 
 class BlendSkinningHead(Head):
     """Fixed blend weights per point and a few moving handles: dual-quaternion blend skinning.
@@ -133,6 +137,10 @@ class BlendSkinningHead(Head):
         """Average the blend weights: the blended dual quaternion is linear in them."""
         weights, pivots, modes = bound
         return (weights[:, index] * weight[..., None]).sum(dim=-2), pivots, modes
+
+    def mobility(self, bound: tuple[Tensor, ...]) -> Float[Tensor, "b n"] | None:
+        """Sums of the blend weights."""
+        return None if self.to_mobility is None else bound[0].sum(dim=-1)
 
     def forward(
         self,
@@ -305,6 +313,10 @@ class BoundDecoder:
                 self.decoder, self.bound, self.own_tokens, self.latent_tokens, vertices, (index, weight), self.gates
             )
         return BoundDecoder(self.decoder, averaged, self.own_tokens, self.latent_tokens, vertices, gates=self.gates)
+
+    def mobility(self) -> Float[Tensor, "b n"] | None:
+        """How far every bound point follows what moves, where the head says so."""
+        return self.decoder.head.mobility(self.bound)
 
     def of_first(self, count: int) -> BoundDecoder:
         """The decoder of the first ``count`` objects alone."""

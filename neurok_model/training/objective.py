@@ -4,11 +4,12 @@ In normalised coordinates (longest side of M0 = 1), with means over points and d
 over latent dimensions, r the unit quaternion of each point's true rotation, and D the object's root-mean-square motion
 in the batch:
 
-    loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N + ...] + gamma (m + s)
+    loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N + ...] + gamma (m + s + e)
     c(D) = (0.1 / (0.03 + D))^1.5
 
 The third term counts the directions in which the latent moves the surface, see :mod:`neurok_model.training.spread`;
-the last compares them with the ways in which the object can truly move, :mod:`neurok_model.training.tangents`.
+the last compares them with the ways in which the object can truly move, :mod:`neurok_model.training.tangents`, and
+the points that the decoder moves with those that can move at all, :mod:`neurok_model.training.mobility`.
 
 The factor c lets a drawer that opens by a twentieth of its chest count beside a door that swings across the room;
 rotations tell the parts of a mechanism apart where displacements, near a hinge, do not. An absolute error is only
@@ -31,6 +32,7 @@ from neurok_model.data.pairs import PairBatch
 from neurok_model.geometry import dual_quaternions as dq
 from neurok_model.networks import KinematicPrior, NeurokNetworks, Posterior
 from neurok_model.networks.decoder import BoundDecoder
+from neurok_model.training.mobility import mobility_error
 from neurok_model.training.spread import latent_motions, latent_products, spread_penalty
 from neurok_model.training.tangents import subspace_errors
 
@@ -63,6 +65,7 @@ class LossTerms(NamedTuple):
     effective_directions: Float[Tensor, ""]
     missing_motion: Float[Tensor, ""]
     spurious_motion: Float[Tensor, ""]
+    mobility_error: Float[Tensor, ""]
 
 
 class ObjectiveWeights(NamedTuple):
@@ -198,6 +201,11 @@ def objective(
     if weights.tangents > 0.0:
         missing, spurious = tangent_errors(networks, batch, prior, bound, posterior, deformation_points, generator)
         total = total + weights.tangents * (missing + spurious)
+    mistaken = torch.zeros_like(total)
+    mobility = bound.mobility()
+    if weights.tangents > 0.0 and mobility is not None:
+        mistaken = mobility_error(mobility, truth, batch.tangents[:, :, :, asked])
+        total = total + weights.tangents * mistaken
     return LossTerms(
         total,
         squared.detach(),
@@ -209,4 +217,5 @@ def objective(
         directions.detach().mean(),
         missing.detach(),
         spurious.detach(),
+        mistaken.detach(),
     )

@@ -92,7 +92,8 @@ def test_the_objective_feels_tangents_of_the_decoder_alone():
         total.append(terms.total)
     assert 0.0 < terms.missing_motion.item() <= 1.0
     added = total[1] - total[0]
-    assert added.item() == pytest.approx(0.5 * (terms.missing_motion + terms.spurious_motion).item(), rel=1e-4)
+    shares = terms.missing_motion + terms.spurious_motion + terms.mobility_error
+    assert added.item() == pytest.approx(0.5 * shares.item(), rel=1e-4)
     added.backward()
     encoder = [one.grad for one in networks.deformation_encoder.parameters() if one.grad is not None]
     assert all(gradient.abs().max() < 1e-6 for gradient in encoder)
