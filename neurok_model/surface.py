@@ -140,8 +140,12 @@ class ReducedSurface:
         Raises:
             NeurokError: (the returned function) CONTACT_OFF_SURFACE for a point too far from the surface.
         """
-        y = self.embedding_coordinates(q).double()
-        known = self._known.of(y.cpu().numpy().tobytes(), lambda: StandingSurface(self._standing(y).cpu().numpy()))
+        q = np.asarray(q, dtype=np.float64)
+
+        def standing() -> StandingSurface:
+            return StandingSurface(self._standing(self.embedding_coordinates(q).double()).cpu().numpy())
+
+        known = self._known.of(q.tobytes(), standing)
 
         def modes(points: Float[np.ndarray, "p 3"]) -> Float[Tensor, "p 3 r"]:
             return known.rows(np.asarray(points, dtype=np.float64), fresh)
@@ -149,6 +153,7 @@ class ReducedSurface:
         def fresh(points: Float[np.ndarray, "p 3"]) -> Float[Tensor, "p 3 r"]:
             if self._point_modes.device.type == "cpu" and fast_path.available():
                 return self._rows_in_machine_code(known, points)
+            y = self.embedding_coordinates(q).double()
             return self.contact_rows(y, torch.as_tensor(points, device=y.device))
 
         return modes

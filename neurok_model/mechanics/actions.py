@@ -152,8 +152,8 @@ def _select(group: Group | None, index: Int[Tensor, " n"]) -> Group | None:
 
 
 def _to(group: Group | None, reference: Tensor) -> Group | None:
-    if group is None:
-        return None
+    if group is None or (group.start.dtype == reference.dtype and group.start.device == reference.device):
+        return group
     return type(group)(*(getattr(group, item.name).to(reference) for item in fields(group)))
 
 

@@ -48,6 +48,9 @@ CANCEL_EVERY = 16
 CANDIDATES_PER_THREAD = 16
 """Fewer are not worth a thread."""
 
+REMEMBERED = 8
+"""Working memories that a thread keeps."""
+
 FEWEST_IN_LANES = 3
 """Fewer candidates are faster one by one than in a vector with most lanes idle."""
 
@@ -148,9 +151,9 @@ def integrate(
     form, terms = _arrays(system)
     impulses = load_arrays(actions.impulses, count, rows, width)
     pushes = load_arrays(actions.pushes, count, rows, width)
-    states, flags = np.zeros((rows, 2 * k + 2)), np.zeros((rows, RATIO + 1))
+    states, flags = np.zeros((rows, 4 * k + 2)), np.zeros((rows, RATIO + 1))
     states[:count, :k], states[:count, k : 2 * k] = state.q.numpy(), state.qdot.numpy()
-    flags[:count, MOVING] = 1.0
+    flags[: count + 1, MOVING] = 1.0
     if actions.grasps is not None:
         begun = reference.set_out(system, state, actions, duration)
         states[:count, k : 2 * k], states[:count, 2 * k] = begun.point.qdot.numpy(), begun.work.numpy()
@@ -280,10 +283,10 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 class _WorkingMemory(threading.local):
-    """What each thread used last."""
+    """What each thread used last, by size."""
 
-    sizes: tuple[int, int, int, bool] | None = None
-    scratch: Any = None
+    def __init__(self) -> None:
+        self.of: dict[tuple[int, int, int, bool], Any] = {}
 
 
 _MEMORY = _WorkingMemory()
@@ -293,9 +296,12 @@ def _scratch(k: int, h: int, r: int, lanes: bool) -> Any:
     """Working memory of the calling thread for objects of these sizes."""
     from neurok_model.mechanics.kernel import make_scratch
 
-    if _MEMORY.sizes != (k, h, r, lanes):
-        _MEMORY.sizes, _MEMORY.scratch = (k, h, r, lanes), make_scratch(k, h, r, lanes=lanes)
-    return _MEMORY.scratch
+    known = _MEMORY.of
+    if (k, h, r, lanes) not in known:
+        if len(known) >= REMEMBERED:
+            known.clear()
+        known[k, h, r, lanes] = make_scratch(k, h, r, lanes=lanes)
+    return known[k, h, r, lanes]
 
 
 _LAID_OUT: WeakKeyDictionary[LagrangianSystem, tuple[MapArrays, TermArrays]] = WeakKeyDictionary()

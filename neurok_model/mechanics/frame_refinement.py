@@ -15,16 +15,18 @@ from torch import Tensor
 
 from neurok_model.mechanics.trajectory import SMALLEST_ENERGY
 
+LEAST_ROOM = 0.08
+"""Share of the tolerance that is always left: shorter steps in one frame do not mend what earlier ones did."""
+
 FAILED = 16.0
 """Share of the allowed error that a frame counts as where its equations were not solved."""
 
-TWICE = 2
-"""Halvings at a time: with fewer different lengths, more candidates share a vector."""
-
-LIGHT = 0.03
-"""Share of the allowed error below which the next frame is tried with steps four times as long, which err sixteen times
-as much.
+HEAVY = 3.0
+"""Share of the allowed error above which steps are halved twice at once: halving them divides the error by four.
 """
+
+LIGHT = 0.2
+"""Share of the allowed error below which the next frame is tried with steps twice as long."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class FrameRefinement:
     """How far a frame's steps may be shortened, and when.
 
     Attributes:
-        tolerance: error of the energy's balance over one frame, as a share of the energy exchanged so far.
+        tolerance: error of the energy's balance since the beginning, as a share of the energy exchanged so far.
         halvings: how often steps are halved at most.
     """
 
@@ -41,7 +43,8 @@ class FrameRefinement:
 
     def ratio(
         self,
-        change: Float[Tensor, " K"],
+        before: Float[Tensor, " K"],
+        after: Float[Tensor, " K"],
         exchanged: Float[Tensor, " K"],
         total: Float[Tensor, " K"],
         failed: Bool[Tensor, " K"],
@@ -49,18 +52,22 @@ class FrameRefinement:
         """Error of a frame as a share of the allowed one.
 
         Args:
-            change: energy that appeared or vanished over the frame [J].
+            before: energy that had appeared or vanished by the frame's beginning [J].
+            after: the same by its end [J].
             exchanged: energy exchanged by its end [J].
             total: of the object [J].
             failed: where the equations were not solved.
         """
         rounding = 1e3 * torch.finfo(total.dtype).eps * total.abs() + SMALLEST_ENERGY
-        ratio = change.abs() / (self.tolerance * torch.maximum(exchanged, rounding))
+        allowed = self.tolerance * torch.maximum(exchanged, rounding)
+        growing = after.abs() > before.abs()
+        room = torch.where(growing, allowed - after.abs(), allowed)
+        ratio = (after - before).abs() / torch.maximum(room, LEAST_ROOM * allowed)
         return torch.where(failed, FAILED, ratio)
 
     def next_level(self, ratio: Float[Tensor, " K"], level: int) -> tuple[Bool[Tensor, " K"], Int[Tensor, " K"]]:
         """Which frames stand, and how often the steps of the next attempt or the next frame are halved."""
         stands = (ratio <= 1.0) | (level >= self.halvings)
-        again = min(level + TWICE, self.halvings)
-        onward = torch.where(ratio < LIGHT, max(level - TWICE, 0), level)
+        again = (level + torch.where(ratio <= HEAVY, 1, 2)).clamp_max(self.halvings)
+        onward = torch.where(ratio < LIGHT, max(level - 1, 0), level)
         return stands, torch.where(stands, onward, again)

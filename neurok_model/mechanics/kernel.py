@@ -13,13 +13,13 @@ from typing import NamedTuple, no_type_check
 import numpy as np
 
 from neurok_model.mechanics.kernel_arrays import LANES
-from neurok_model.mechanics.kernel_damping import damp, wall_depth
-from neurok_model.mechanics.kernel_lanes import aligned, any_of, constant, load, store, where
+from neurok_model.mechanics.kernel_damping import damp, wall_depth, wall_reached
+from neurok_model.mechanics.kernel_lanes import absolute, aligned, any_of, constant, load, store, where
 from neurok_model.mechanics.kernel_linear import (
     cholesky,
     cholesky_solve,
     dot,
-    evaluate,
+    evaluate_change,
     generalized,
     jacobian_after_evaluate,
     machine_code,
@@ -41,20 +41,16 @@ from neurok_model.mechanics.kernel_rows import (
     MASS,
     MOMENTUM,
     MOVED,
-    Q_NEXT,
     QDOT,
     RESIDUAL,
+    RESTORING,
     WANTED,
-    Y_NEXT,
     Q,
     Y,
 )
 
 ROUNDING = (100.0 * 2.220446049250313e-16) ** 2
 """Squared residual, per unit of the mass matrix's trace, that rounding alone may leave."""
-
-CLOSER = 1e-2
-"""Squared share of the accepted residual at which the iterations end: what is left does not show in the energy."""
 
 
 class Scratch(NamedTuple):
@@ -63,17 +59,19 @@ class Scratch(NamedTuple):
     """
 
     vectors: np.ndarray
-    """[15, k]: configuration, velocity, next configuration, momentum, the unknowns of the step's equation, and a wall's
-    normal with what a unit impulse along it does to the velocity.
+    """[15, k]: configuration, velocity, momentum, the unknowns of the step's equation, a wall's normal with what a unit
+    impulse along it does to the velocity, and the force of the potentials.
     """
     wide: np.ndarray
-    """[5, r]: y here and at the next configuration, their difference, external force, total force on y."""
+    """[4, r]: y here, what it changes by, external force, total force on y."""
     matrices: np.ndarray
     """[3, k, k]: mass matrix, its Cholesky factor, and the one of the damped step."""
     jacobian: np.ndarray
     """[k, r], transposed."""
     features: np.ndarray
-    """[h + k]."""
+    """[h + k]: hidden units and q where y and the Jacobian are."""
+    grown: np.ndarray
+    """[h + k]: what a step adds to them."""
     slopes: np.ndarray
     """[k, h]."""
     kept: np.ndarray
@@ -90,7 +88,7 @@ def make_scratch(k: int, h: int, r: int, *, lanes: bool) -> Scratch:
     """
     last, multiple = ((LANES,), 4) if lanes else ((), LANES)
     r += -r % multiple
-    shapes = ((15, k), (5, r), (3, k, k), (k, r), (h + k,), (k, h), (2 * k + 2,))
+    shapes = ((15, k), (4, r), (3, k, k), (k, r), (h + k,), (h + k,), (k, h), (2 * k + 2,))
     rows, targets = np.zeros((2, LANES), dtype=np.int64)
     return Scratch(*[*(aligned(*shape, *last) for shape in shapes), rows, targets])
 
@@ -110,65 +108,87 @@ def potential_energy(terms, scratch):
             row += terms.quadratic[i, j] * load(vectors, (Q, j))
         total += load(vectors, (Q, i)) * (0.5 * row - terms.slope[i])
     for wall in range(terms.walls.shape[0]):
-        _, depth = wall_depth(terms, wall, vectors, Q)
-        total += terms.walls[wall, 0] * depth * depth * depth
+        if wall_reached(terms, wall, vectors, Q):
+            _, depth = wall_depth(terms, wall, vectors, Q)
+            total += terms.walls[wall, 0] * depth * depth * depth
     return total
 
 
 @machine_code
 @no_type_check
-def add_kick(terms, duration, scratch):
-    """Add to the momentum half a step's impulse of the potentials and the external force."""
-    half = 0.5 * duration
+def restore(terms, scratch):
+    """Force of the potentials at Q and Y."""
     vectors, wide = scratch.vectors, scratch.wide
     for a in range(wide.shape[1]):
-        total = load(wide, (EXTERNAL, a)) - terms.stiffness * load(wide, (Y, a)) + terms.load[a]
-        store(wide, (FORCE, a), total)
+        store(wide, (FORCE, a), terms.load[a] - terms.stiffness * load(wide, (Y, a)))
     for i in range(vectors.shape[1]):
         total = generalized(scratch.jacobian, wide, FORCE, i) + terms.slope[i]
         for j in range(vectors.shape[1]):
             total -= terms.quadratic[i, j] * load(vectors, (Q, j))
-        store(vectors, (MOMENTUM, i), load(vectors, (MOMENTUM, i)) + half * total)
+        store(vectors, (RESTORING, i), total)
     for wall in range(terms.walls.shape[0]):
-        distance, depth = wall_depth(terms, wall, vectors, Q)
-        if any_of(depth > 0.0):
+        if wall_reached(terms, wall, vectors, Q):
+            distance, depth = wall_depth(terms, wall, vectors, Q)
             slope = where(depth > 0.0, depth * depth / distance, 0.0)
-            slope = slope * (3.0 * half * terms.walls[wall, 0] / terms.walls[wall, 1])
+            slope = slope * (3.0 * terms.walls[wall, 0] / terms.walls[wall, 1])
             for i in range(vectors.shape[1]):
                 direction = offset_row(terms.wall_mean[wall], terms.wall_precision[wall], vectors, Q, i)
-                store(vectors, (MOMENTUM, i), load(vectors, (MOMENTUM, i)) - slope * direction)
+                store(vectors, (RESTORING, i), load(vectors, (RESTORING, i)) - slope * direction)
 
 
 @machine_code
 @no_type_check
-def solve_displacement(form, terms, iterations, tolerance, scratch):
-    """Quasi-Newton iterations for the next configuration; returns where the momentum equation is solved.
+def add_kick(pushed, duration, scratch):
+    """Add to the momentum half a step's impulse of the potentials and, where ``pushed``, of the external force."""
+    half = 0.5 * duration
+    vectors = scratch.vectors
+    for i in range(vectors.shape[1]):
+        total = load(vectors, (RESTORING, i))
+        if pushed:
+            total += generalized(scratch.jacobian, scratch.wide, EXTERNAL, i)
+        store(vectors, (MOMENTUM, i), load(vectors, (MOMENTUM, i)) + half * total)
 
-    The first guess is the linear one, bent as the last step was. From the second iteration on, each step is combined
-    with the one before so that the residual would vanish along their difference (Anderson's acceleration of depth one).
+
+@machine_code
+@no_type_check
+def guess_displacement(duration, scratch):
+    """Set CHANGE to the linear solution, bent as the last steps' were; returns the squared size of the linear one.
+
+    A bend is what a step's displacement had more than the linear solution, per squared duration; from two of them the
+    next one is extrapolated.
+    """
+    vectors = scratch.vectors
+    cholesky_solve(scratch.matrices, FACTOR, vectors, WANTED, CHANGE)
+    size = dot(vectors, WANTED, vectors, CHANGE)
+    for i in range(vectors.shape[1]):
+        linear, bend, last = load(vectors, (CHANGE, i)), load(vectors, (BEND, i)), load(vectors, (LAST_BEND, i))
+        last = where(absolute(last) > 0.0, last, bend)
+        store(vectors, (CHANGE, i), linear + duration * duration * (2.0 * bend - last))
+        store(vectors, (LAST_BEND, i), bend)
+        store(vectors, (BEND, i), 0.0 - linear)
+    return size
+
+
+@machine_code
+@no_type_check
+def solve_displacement(form, terms, iterations, tolerance, duration, scratch):
+    """Quasi-Newton iterations for the displacement; returns where the momentum equation is solved.
+
+    From the second iteration on, each step is combined with the one before so that the residual would vanish along
+    their difference (Anderson's acceleration of depth one).
     """
     vectors, wide, matrices = scratch.vectors, scratch.wide, scratch.matrices
     k = vectors.shape[1]
-    cholesky_solve(matrices, FACTOR, vectors, WANTED, CHANGE)
-    scale = dot(vectors, WANTED, vectors, CHANGE)
+    scale = guess_displacement(duration, scratch)
     error = scale
-    for i in range(k):
-        linear, bend = load(vectors, (CHANGE, i)), load(vectors, (BEND, i))
-        store(vectors, (CHANGE, i), linear + 2.0 * bend - load(vectors, (LAST_BEND, i)))
-        store(vectors, (LAST_BEND, i), bend)
-        store(vectors, (BEND, i), 0.0 - linear)
     for iteration in range(iterations + 1):
-        for i in range(k):
-            store(vectors, (Q_NEXT, i), load(vectors, (Q, i)) + load(vectors, (CHANGE, i)))
-        evaluate(form, vectors, Q_NEXT, scratch.features, wide, Y_NEXT)
-        for a in range(wide.shape[1]):
-            store(wide, (MOVED, a), load(wide, (Y_NEXT, a)) - load(wide, (Y, a)))
+        evaluate_change(form, vectors, CHANGE, scratch.features, scratch.grown, wide, MOVED)
         for i in range(k):
             total = load(vectors, (WANTED, i)) - terms.latent_mass * load(vectors, (CHANGE, i))
             store(vectors, (RESIDUAL, i), total - generalized(scratch.jacobian, wide, MOVED, i))
         cholesky_solve(matrices, FACTOR, vectors, RESIDUAL, CORRECTION)
         error = dot(vectors, RESIDUAL, vectors, CORRECTION)
-        going = error > CLOSER * tolerance * tolerance * scale
+        going = error > tolerance * tolerance * scale
         if iteration == iterations or not any_of(going):
             break
         improve(iteration, going, vectors)
@@ -176,7 +196,8 @@ def solve_displacement(form, terms, iterations, tolerance, scratch):
     for i in range(1, k):
         trace += load(matrices, (MASS, i, i))
     for i in range(k):
-        store(vectors, (BEND, i), load(vectors, (BEND, i)) + load(vectors, (CHANGE, i)))
+        bend = (load(vectors, (BEND, i)) + load(vectors, (CHANGE, i))) / (duration * duration)
+        store(vectors, (BEND, i), bend)
     return error <= tolerance * tolerance * scale + ROUNDING * trace
 
 
@@ -208,7 +229,7 @@ def improve(iteration, going, vectors):
 @machine_code
 @no_type_check
 def refresh(form, terms, scratch):
-    """Jacobian, mass matrix and its factor at the configuration that was evaluated last."""
+    """Jacobian, mass matrix with its factor, and force of the potentials where Q, Y and the features are."""
     matrices = scratch.matrices
     jacobian_after_evaluate(form, scratch.features, scratch.slopes, scratch.jacobian)
     mass_matrix(scratch.jacobian, terms.latent_mass, matrices, MASS)
@@ -216,30 +237,47 @@ def refresh(form, terms, scratch):
         for j in range(i + 1):
             store(matrices, (FACTOR, i, j), load(matrices, (MASS, i, j)))
     cholesky(matrices, FACTOR)
+    restore(terms, scratch)
 
 
 @machine_code
 @no_type_check
-def advance(form, terms, iterations, tolerance, duration, scratch):
-    """One variational step under the external force; returns where it was solved, the work and the losses."""
+def arrive(scratch):
+    """Move Q, Y and the features by what the step found; returns the work of the external force [J]."""
+    vectors, wide = scratch.vectors, scratch.wide
+    for i in range(vectors.shape[1]):
+        store(vectors, (Q, i), load(vectors, (Q, i)) + load(vectors, (CHANGE, i)))
+    for c in range(scratch.features.shape[0]):
+        store(scratch.features, c, load(scratch.features, c) + load(scratch.grown, c))
+    work = constant(load(vectors, (Q, 0)), 0.0)
+    for a in range(wide.shape[1]):
+        moved = load(wide, (MOVED, a))
+        store(wide, (Y, a), load(wide, (Y, a)) + moved)
+        work += load(wide, (EXTERNAL, a)) * moved
+    return work
+
+
+@machine_code
+@no_type_check
+def advance(form, terms, iterations, tolerance, pushed, duration, scratch):
+    """One variational step, under the external force where ``pushed``; returns where it was solved, the work and the
+    losses.
+    """
     vectors, wide = scratch.vectors, scratch.wide
     k = vectors.shape[1]
     lost = damp(terms, 0.5 * duration, scratch)
     matrix_times_row(scratch.matrices, MASS, vectors, QDOT, MOMENTUM)
-    add_kick(terms, duration, scratch)
+    add_kick(pushed, duration, scratch)
     for i in range(k):
         store(vectors, (WANTED, i), duration * load(vectors, (MOMENTUM, i)))
-    solved = solve_displacement(form, terms, iterations, tolerance, scratch)
+    solved = solve_displacement(form, terms, iterations, tolerance, duration, scratch)
+    work = arrive(scratch)
     refresh(form, terms, scratch)
     for i in range(k):
-        store(vectors, (Q, i), load(vectors, (Q_NEXT, i)))
+        # What the iterations left of the momentum is handed on: the solution's error then hardly shows in the energy.
         total = generalized(scratch.jacobian, wide, MOVED, i) + terms.latent_mass * load(vectors, (CHANGE, i))
-        store(vectors, (MOMENTUM, i), total / duration)
-    work = constant(load(vectors, (Q, 0)), 0.0)
-    for a in range(wide.shape[1]):
-        store(wide, (Y, a), load(wide, (Y_NEXT, a)))
-        work += load(wide, (EXTERNAL, a)) * load(wide, (MOVED, a))
-    add_kick(terms, duration, scratch)
+        store(vectors, (MOMENTUM, i), (total + load(vectors, (RESIDUAL, i))) / duration)
+    add_kick(pushed, duration, scratch)
     cholesky_solve(scratch.matrices, FACTOR, vectors, MOMENTUM, QDOT)
     lost += damp(terms, 0.5 * duration, scratch)
     return solved, work, lost

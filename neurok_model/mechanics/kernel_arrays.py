@@ -38,7 +38,9 @@ class MapArrays(NamedTuple):
     outer_transposed: np.ndarray
     """[h + k, r], the same."""
     first: np.ndarray
-    """[1 + k, r], what sums begin with: -W2 tanh(b) for y, the columns of W0 for the rows of its Jacobian."""
+    """[2 + k, r], what sums begin with: -W2 tanh(b) for y, the columns of W0 for the rows of its Jacobian, and zeros
+    for what y changes by.
+    """
 
 
 class TermArrays(NamedTuple):
@@ -90,7 +92,7 @@ def map_arrays(form: SmoothMap) -> MapArrays:
     outer, linear = padded(padded(_array(form.outer)).T), padded(_array(form.linear.mT))
     # With one coordinate numpy would lay the columns out one after the other; the machine code reads rows.
     transposed = np.ascontiguousarray(np.concatenate((outer, linear)))
-    first = np.concatenate((-(np.tanh(bias) @ outer)[None], linear))
+    first = np.concatenate((-(np.tanh(bias) @ outer)[None], linear, np.zeros_like(outer[:1])))
     return MapArrays(inner, bias, np.ascontiguousarray(transposed.T), transposed, first)
 
 
@@ -170,4 +172,6 @@ def load_arrays(loads: PointLoads | None, count: int, rows: int, embedding_dimen
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor.detach().cpu().double().numpy())
+    if tensor.requires_grad or tensor.device.type != "cpu" or tensor.dtype != torch.float64:
+        tensor = tensor.detach().cpu().double()
+    return np.ascontiguousarray(tensor.numpy())

@@ -15,6 +15,7 @@ from neurok_model.mechanics.kernel_linear import (
     form_of_row,
     machine_code,
     mahalanobis,
+    mahalanobis_squared,
     offset_row,
 )
 from neurok_model.mechanics.kernel_rows import (
@@ -41,13 +42,21 @@ def wall_depth(terms, wall, vectors, row):
 
 @machine_code
 @no_type_check
+def wall_reached(terms, wall, vectors, row):
+    """Whether any candidate is beyond a wall's radius: mostly none is, and that is found without a root."""
+    squared = mahalanobis_squared(terms.wall_mean[wall], terms.wall_precision[wall], vectors, row)
+    return any_of(squared > terms.walls[wall, 2] * terms.walls[wall, 2])
+
+
+@machine_code
+@no_type_check
 def wall_drag(terms, wall, scratch):
     """Damping along a wall's normal at Q; that, and what a unit impulse along it does, in the rows NORMAL and YIELD."""
     vectors = scratch.vectors
-    distance, depth = wall_depth(terms, wall, vectors, Q)
-    beyond = depth > 0.0
-    drag = constant(distance, 0.0)
-    if any_of(beyond) and terms.walls[wall, 3] > 0.0:
+    drag = constant(load(vectors, (Q, 0)), 0.0)
+    if terms.walls[wall, 3] > 0.0 and wall_reached(terms, wall, vectors, Q):
+        distance, depth = wall_depth(terms, wall, vectors, Q)
+        beyond = depth > 0.0
         for i in range(vectors.shape[1]):
             direction = offset_row(terms.wall_mean[wall], terms.wall_precision[wall], vectors, Q, i)
             store(vectors, (NORMAL, i), where(beyond, direction / distance, 0.0))

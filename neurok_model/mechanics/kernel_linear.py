@@ -15,6 +15,7 @@ import numba
 from neurok_model.mechanics.kernel_arrays import LANES
 from neurok_model.mechanics.kernel_lanes import (
     absolute,
+    any_of,
     constant,
     floor,
     load,
@@ -30,6 +31,9 @@ FLAGS = {"contract", "reassoc", "nsz", "arcp"}
 """Liberties of the floating-point arithmetic; never that numbers are finite, because divergence is looked
 for.
 """
+
+NEAR = 0.25
+"""Largest change of a hidden unit's argument for which a short polynomial gives its tanh."""
 
 # Nothing is allocated inside, so reference counts, which would cost more than the arithmetic, are switched off.
 # Only entry points can be called from Python and are cached on disk, with all that they call inside.
@@ -97,10 +101,17 @@ def offset_row(mean, precision, vectors, row, i):
 @no_type_check
 def mahalanobis(mean, precision, vectors, row):
     """sqrt((q - mean)^T precision (q - mean)), q being vectors[row]."""
+    return root(absolute(mahalanobis_squared(mean, precision, vectors, row)))
+
+
+@machine_code
+@no_type_check
+def mahalanobis_squared(mean, precision, vectors, row):
+    """(q - mean)^T precision (q - mean), q being vectors[row]."""
     squared = constant(load(vectors, (row, 0)), 0.0)
     for i in range(mean.size):
         squared += offset_row(mean, precision, vectors, row, i) * (load(vectors, (row, i)) - mean[i])
-    return root(absolute(squared))
+    return squared
 
 
 @machine_code
@@ -180,6 +191,22 @@ def hyperbolic_tangent(argument):
 
 @machine_code
 @no_type_check
+def tangent_of_change(argument):
+    """Tanh of what is mostly small: up to ``NEAR`` by an odd polynomial, to 2e-13 of its value."""
+    squared = argument * argument
+    p = squared * -0.008220669848758456 + 0.02182456929757074
+    p = p * squared + -0.053966768359115215
+    p = p * squared + 0.1333333102256326
+    p = p * squared + -0.33333333318929237
+    p = p * squared + 0.9999999999997857
+    near = argument * p
+    far = absolute(argument) > NEAR
+    # Chosen for each number by itself: none depends on its neighbours.
+    return where(far, hyperbolic_tangent(argument), near) if any_of(far) else near
+
+
+@machine_code
+@no_type_check
 def combine(form, first, features, count, out, row):
     """out[row] = form.first[first] + W features over the first ``count`` features, four components at a time."""
     for a in range(0, out.shape[1], 4):
@@ -197,6 +224,39 @@ def combine(form, first, features, count, out, row):
         store(out, (row, a + 1), s1)
         store(out, (row, a + 2), s2)
         store(out, (row, a + 3), s3)
+
+
+@machine_code
+@no_type_check
+def combine_two(form, j, i, slopes, jacobian):
+    """Rows j and i of the transposed Jacobian, from their slopes: every weight is read once for both."""
+    for a in range(0, jacobian.shape[1], 4):
+        s0 = constant(load(slopes, (j, 0)), form.first[1 + j, a])
+        s1 = constant(load(slopes, (j, 0)), form.first[1 + j, a + 1])
+        s2 = constant(load(slopes, (j, 0)), form.first[1 + j, a + 2])
+        s3 = constant(load(slopes, (j, 0)), form.first[1 + j, a + 3])
+        t0 = constant(load(slopes, (j, 0)), form.first[1 + i, a])
+        t1 = constant(load(slopes, (j, 0)), form.first[1 + i, a + 1])
+        t2 = constant(load(slopes, (j, 0)), form.first[1 + i, a + 2])
+        t3 = constant(load(slopes, (j, 0)), form.first[1 + i, a + 3])
+        for c in range(slopes.shape[1]):
+            s, t = load(slopes, (j, c)), load(slopes, (i, c))
+            s0 += form.outer[a, c] * s
+            t0 += form.outer[a, c] * t
+            s1 += form.outer[a + 1, c] * s
+            t1 += form.outer[a + 1, c] * t
+            s2 += form.outer[a + 2, c] * s
+            t2 += form.outer[a + 2, c] * t
+            s3 += form.outer[a + 3, c] * s
+            t3 += form.outer[a + 3, c] * t
+        store(jacobian, (j, a), s0)
+        store(jacobian, (j, a + 1), s1)
+        store(jacobian, (j, a + 2), s2)
+        store(jacobian, (j, a + 3), s3)
+        store(jacobian, (i, a), t0)
+        store(jacobian, (i, a + 1), t1)
+        store(jacobian, (i, a + 2), t2)
+        store(jacobian, (i, a + 3), t3)
 
 
 @machine_code
@@ -261,6 +321,34 @@ def evaluate(form, vectors, q, features, wide, y):
 
 @machine_code
 @no_type_check
+def evaluate_change(form, vectors, change, features, grown, wide, moved):
+    """wide[moved] = y(q + c) - y(q) for c = vectors[change]; ``grown`` is what that adds to the ``features`` at q.
+
+    From tanh(a + d) - tanh(a) = tanh(d) (1 - tanh(a)^2) / (1 + tanh(a) tanh(d)): d is small, and nothing cancels.
+    """
+    k, size = form.inner.shape
+    for j in range(k):
+        store(grown, size + j, load(vectors, (change, j)))
+    if features.ndim == 1:
+        for h in range(0, size, LANES):
+            added = vectors[change, 0] * load_vector(form.inner, (0, h))
+            for j in range(1, k):
+                added += vectors[change, j] * load_vector(form.inner, (j, h))
+            here, tangent = load_vector(features, (h,)), tangent_of_change(added)
+            store_vector(grown, (h,), tangent * (1.0 - here * here) / (1.0 + here * tangent))
+        combine_alone(form, k + 1, grown, size + k, wide, moved)
+    else:
+        for h in range(size):
+            added = form.inner[0, h] * load(vectors, (change, 0))
+            for j in range(1, k):
+                added += form.inner[j, h] * load(vectors, (change, j))
+            here, tangent = load(features, h), tangent_of_change(added)
+            store(grown, h, tangent * (1.0 - here * here) / (1.0 + here * tangent))
+        combine(form, k + 1, grown, size + k, wide, moved)
+
+
+@machine_code
+@no_type_check
 def jacobian_after_evaluate(form, features, slopes, jacobian):
     """Transposed dy/dq [k, r], from the features that ``evaluate`` left."""
     k, size = form.inner.shape
@@ -273,8 +361,12 @@ def jacobian_after_evaluate(form, features, slopes, jacobian):
         for j in range(0, k, 2):
             combine_two_alone(form, j, min(j + 1, k - 1), slopes, jacobian)
     else:
-        for j in range(k):
-            for h in range(size):
-                hidden = load(features, h)
-                store(slopes, (0, h), (1.0 - hidden * hidden) * form.inner[j, h])
-            combine(form, 1 + j, slopes[0], size, jacobian, j)
+        for h in range(size):
+            hidden = load(features, h)
+            slope = 1.0 - hidden * hidden
+            for j in range(k):
+                store(slopes, (j, h), slope * form.inner[j, h])
+        for j in range(0, k - 1, 2):
+            combine_two(form, j, j + 1, slopes, jacobian)
+        if k % 2 == 1:
+            combine(form, k, slopes[k - 1], size, jacobian, k - 1)

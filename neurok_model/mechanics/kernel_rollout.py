@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import no_type_check
 
 from neurok_model.mechanics.actions import SLIVER
-from neurok_model.mechanics.frame_refinement import FAILED, LIGHT, TWICE
+from neurok_model.mechanics.frame_refinement import FAILED, HEAVY, LEAST_ROOM, LIGHT
 from neurok_model.mechanics.kernel import advance, potential_energy, refresh
 from neurok_model.mechanics.kernel_arrays import LANES
 from neurok_model.mechanics.kernel_lanes import (
@@ -89,9 +89,9 @@ def strike(impulses, begin, end, scratch):
 @machine_code
 @no_type_check
 def gather_pushes(pushes, begin, end, scratch):
-    """Mean external force over [begin, end]."""
+    """Mean external force over [begin, end]; returns whether there is any."""
     wide = scratch.wide
-    like = load(wide, (Y, 0))
+    like, pushed = load(wide, (Y, 0)), False
     for a in range(wide.shape[1]):
         store(wide, (EXTERNAL, a), 0.0)
     for c in range(pushes.times.shape[1]):
@@ -105,6 +105,8 @@ def gather_pushes(pushes, begin, end, scratch):
             for a in range(wide.shape[1]):
                 force = load(wide, (EXTERNAL, a)) + share * gather(like, pushes.vector, scratch.rows, (c, a))
                 store(wide, (EXTERNAL, a), force)
+            pushed = True
+    return pushed
 
 
 @machine_code
@@ -127,12 +129,11 @@ def accept(moving, work, lost, scratch):
 
 @machine_code
 @no_type_check
-def record(terms, index, series, scratch):
-    """Write the state that was kept, and its energies."""
+def record(index, kinetic, potential, series, scratch):
+    """Write the state that was kept, with its energies."""
     width = scratch.kept.shape[0]
     for i in range(width):
         scatter(load(scratch.kept, i), series, scratch.targets, (index, i))
-    kinetic, potential = energies(terms, scratch)
     scatter(kinetic, series, scratch.targets, (index, width))
     scatter(potential, series, scratch.targets, (index, width + 1))
 
@@ -147,50 +148,78 @@ def energies(terms, scratch):
 
 @machine_code
 @no_type_check
-def fetch(form, terms, states, flags, scratch):
-    """Bring the candidates of the lanes in; returns which of them move."""
-    like = load(scratch.kept, 0)
-    for i in range(states.shape[1]):
-        store(scratch.kept, i, gather(like, states, scratch.rows, (i,)))
-    load_state(form, terms, constant(like, 1.0) < 0.0, scratch)
+def fetch(form, terms, resident, states, flags, scratch):
+    """Bring the candidates of the lanes in, unless they are ``resident``; returns which of them move."""
+    vectors, kept = scratch.vectors, scratch.kept
+    like, k, width = load(kept, 0), vectors.shape[1], kept.shape[0]
+    if not resident:
+        for i in range(width):
+            store(kept, i, gather(like, states, scratch.rows, (i,)))
+        for i in range(k):
+            store(vectors, (BEND, i), gather(like, states, scratch.rows, (width + i,)))
+            store(vectors, (LAST_BEND, i), gather(like, states, scratch.rows, (width + k + i,)))
+        load_state(form, terms, constant(like, 1.0) > 0.0, scratch)
     return gather(like, flags, scratch.rows, (MOVING,)) > 0.5
+
+
+@machine_code
+@no_type_check
+def put_back(moving, flags, states, scratch):
+    """Write the candidates of the lanes out."""
+    vectors, kept = scratch.vectors, scratch.kept
+    like, k, width = load(kept, 0), vectors.shape[1], kept.shape[0]
+    for i in range(width):
+        scatter(load(kept, i), states, scratch.targets, (i,))
+    for i in range(k):
+        scatter(load(vectors, (BEND, i)), states, scratch.targets, (width + i,))
+        scatter(load(vectors, (LAST_BEND, i)), states, scratch.targets, (width + k + i,))
+    scatter(where(moving, constant(like, 1.0), 0.0), flags, scratch.targets, (MOVING,))
 
 
 @machine_code
 @no_type_check
 def set_out(form, terms, impulses, duration, flags, states, series, scratch):
     """Record 0, right after the impulses of the first ``duration``."""
-    moving = fetch(form, terms, states, flags, scratch)
-    like = load(scratch.kept, 0)
+    moving = fetch(form, terms, False, states, flags, scratch)
     work = strike(impulses, 0.0, duration, scratch)
-    moving = accept(moving, work, constant(like, 0.0), scratch)
+    moving = accept(moving, work, constant(work, 0.0), scratch)
     if any_of(opposite(moving)):
         load_state(form, terms, moving, scratch)
-    record(terms, 0, series, scratch)
-    for i in range(states.shape[1]):
-        scatter(load(scratch.kept, i), states, scratch.targets, (i,))
-    scatter(where(moving, constant(like, 1.0), 0.0), flags, scratch.targets, (MOVING,))
+    kinetic, potential = energies(terms, scratch)
+    record(0, kinetic, potential, series, scratch)
+    put_back(moving, flags, states, scratch)
 
 
 @machine_code
 @no_type_check
-def judge(terms, index, moving, before, frame_tolerance, flags, series, scratch):
+def balance_of(like, index, series, scratch):
+    """Energy less work and losses at a record [J]: what does not change in a perfect integration."""
+    rows, width = scratch.rows, scratch.kept.shape[0]
+    energy = gather(like, series, rows, (index, width)) + gather(like, series, rows, (index, width + 1))
+    return energy + gather(like, series, rows, (index, width - 1)) - gather(like, series, rows, (index, width - 2))
+
+
+@machine_code
+@no_type_check
+def judge(index, kinetic, potential, moving, before, frame_tolerance, flags, series, scratch):
     """Write the error of the energy over a frame, as a share of the allowed one, to the flags; returns the energy that
     had been exchanged by its end [J].
     """
     rows, width = scratch.rows, scratch.kept.shape[0]
-    kinetic, potential = energies(terms, scratch)
     work = load(scratch.kept, width - 2)
-    balance = kinetic + potential - work + load(scratch.kept, width - 1)
-    earlier = gather(kinetic, series, rows, (index, width)) + gather(kinetic, series, rows, (index, width + 1))
-    earlier += gather(kinetic, series, rows, (index, width - 1)) - gather(kinetic, series, rows, (index, width - 2))
+    first = balance_of(kinetic, 0, series, scratch)
+    earlier = balance_of(kinetic, index, series, scratch) - first
+    now = kinetic + potential - work + load(scratch.kept, width - 1) - first
     exchanged = gather(kinetic, flags, rows, (EXCHANGED,))
     exchanged = where(kinetic > exchanged, kinetic, exchanged)
     change = absolute(potential - gather(kinetic, series, rows, (0, width + 1)))
     exchanged = where(change > exchanged, change, exchanged)
     exchanged = where(absolute(work) > exchanged, absolute(work), exchanged)
     least = ENERGY_ROUNDING * absolute(kinetic + potential) + SMALLEST_ENERGY
-    ratio = absolute(balance - earlier) / (frame_tolerance * where(exchanged > least, exchanged, least))
+    allowed = frame_tolerance * where(exchanged > least, exchanged, least)
+    room = where(absolute(now) > absolute(earlier), allowed - absolute(now), allowed)
+    room = where(room > LEAST_ROOM * allowed, room, LEAST_ROOM * allowed)
+    ratio = absolute(now - earlier) / room
     failed = both(before, opposite(moving))
     scatter(where(failed, constant(ratio, FAILED), where(before, ratio, 0.0)), flags, rows, (RATIO,))
     return exchanged
@@ -207,10 +236,10 @@ def settle(used, level, highest, flags, scratch):
             row = scratch.rows[lane]
             ratio = flags[row, RATIO]
             if level < highest and not ratio <= 1.0:
-                flags[row, LEVEL] = min(level + TWICE, highest)
+                flags[row, LEVEL] = min(level + (1 if ratio <= HEAVY else 2), highest)
             else:
                 scratch.targets[lane] = row
-                flags[row, LEVEL] = max(level - TWICE, 0) if ratio < LIGHT else level
+                flags[row, LEVEL] = max(level - 1, 0) if ratio < LIGHT else level
 
 
 @machine_code
@@ -221,6 +250,7 @@ def roll_frame(
     impulses,
     pushes,
     used,
+    resident,
     index,
     level,
     highest,
@@ -237,7 +267,7 @@ def roll_frame(
     """Roll the candidates in the lanes from record ``index`` to the next; what is not accurate enough is written
     nowhere, and wants steps that are halved more often.
     """
-    before = fetch(form, terms, states, flags, scratch)
+    before = fetch(form, terms, resident, states, flags, scratch)
     like = load(scratch.kept, 0)
     moving, struck, parts = before, step / substeps, substeps << level
     duration = step / parts
@@ -249,21 +279,20 @@ def roll_frame(
             work = constant(like, 0.0)
             if end > struck:
                 work = strike(impulses, max(begin, struck), end, scratch)
-            gather_pushes(pushes, begin, end, scratch)
-            solved, pushed, lost = advance(form, terms, iterations, tolerance, end - begin, scratch)
-            moving = accept(both(moving, solved), work + pushed, lost, scratch)
+            pushed = gather_pushes(pushes, begin, end, scratch)
+            solved, done, lost = advance(form, terms, iterations, tolerance, pushed, end - begin, scratch)
+            moving = accept(both(moving, solved), work + done, lost, scratch)
     if any_of(opposite(moving)):
         load_state(form, terms, moving, scratch)
-    exchanged = judge(terms, index, moving, before, frame_tolerance, flags, series, scratch)
+    kinetic, potential = energies(terms, scratch)
+    exchanged = judge(index, kinetic, potential, moving, before, frame_tolerance, flags, series, scratch)
     settle(used, level, highest, flags, scratch)
     distance = mahalanobis(terms.region_mean, terms.region_precision, scratch.vectors, Q)
     at_edge = gather(like, flags, scratch.rows, (AT_EDGE,)) > 0.5
     at_edge = either(at_edge, both(moving, distance > terms.region_radius))
     moving = both(moving, distance <= terms.region_limit)
-    record(terms, index + 1, series, scratch)
-    for i in range(states.shape[1]):
-        scatter(load(scratch.kept, i), states, scratch.targets, (i,))
-    scatter(where(moving, constant(like, 1.0), 0.0), flags, scratch.targets, (MOVING,))
+    record(index + 1, kinetic, potential, series, scratch)
+    put_back(moving, flags, states, scratch)
     scatter(where(at_edge, constant(like, 1.0), 0.0), flags, scratch.targets, (AT_EDGE,))
     scatter(exchanged, flags, scratch.targets, (EXCHANGED,))
 
@@ -297,10 +326,10 @@ def _entry(sources: int) -> Callable[..., int]:
         """Roll the candidates from ``some[0]`` to before ``some[1]`` on, ``stride`` together, from record ``span[0]``
         to ``span[1]``, each frame in ``substeps`` steps that are halved up to ``highest`` times.
 
-        ``states`` [K + 2, 2k + 2] are q, qdot, work and losses, changed in place, as are ``flags`` [K + 2, 5]; the last
-        row takes what is thrown away, and the one before fills lanes. ``series`` [K + 2, T + 1, 2k + 4] are q, qdot,
-        work, losses, kinetic and potential energy; a span that begins at 0 writes record 0 too, right after the
-        impulses of the first step.
+        ``states`` [K + 2, 4k + 2] are q, qdot, work, losses and what guesses are made from, changed in place, as are
+        ``flags`` [K + 2, 5]; the last row takes what is thrown away, and the one before, which moves too, fills lanes.
+        ``series`` [K + 2, T + 1, 2k + 4] are q, qdot, work, losses, kinetic and potential energy; a span that begins at
+        0 writes record 0 too, right after the impulses of the first step.
         """
         rows, filler = scratch.rows, flags.shape[0] - 2
         if span[0] == 0:
@@ -309,11 +338,16 @@ def _entry(sources: int) -> Callable[..., int]:
                     rows[lane] = first + lane if first + lane < some[1] else filler
                     scratch.targets[lane] = rows[lane]
                 set_out(form, terms, impulses, step / substeps, flags, states, series, scratch)
+        for lane in range(stride):
+            scratch.targets[lane] = -1
         for index in range(span[0], span[1]):
             for level in range(highest + 1):
-                used = 0
+                used, resident = 0, stride == 1
                 for candidate in range(some[0], some[1]):
                     if flags[candidate, LEVEL] == level:
+                        # One candidate alone need not be fetched where the last frame was its own and stands. In lanes
+                        # it would depend on the neighbours, and the last bits of the numbers with it.
+                        resident = resident and rows[used] == candidate and scratch.targets[used] == candidate
                         rows[used] = candidate
                         used += 1
                     if used == stride or (used > 0 and candidate == some[1] - 1):
@@ -325,6 +359,7 @@ def _entry(sources: int) -> Callable[..., int]:
                             impulses,
                             pushes,
                             used,
+                            resident,
                             index,
                             level,
                             highest,
@@ -338,7 +373,7 @@ def _entry(sources: int) -> Callable[..., int]:
                             series,
                             scratch,
                         )
-                        used = 0
+                        used, resident = 0, stride == 1
         return sources
 
     return roll

@@ -3,7 +3,6 @@
 (
     Q,
     QDOT,
-    Q_NEXT,
     MOMENTUM,
     WANTED,
     CHANGE,
@@ -16,10 +15,11 @@
     LAST_BEND,
     NORMAL,
     YIELD,
+    RESTORING,
 ) = range(15)
 """Rows of ``Scratch.vectors``."""
 
-Y, Y_NEXT, MOVED, EXTERNAL, FORCE = range(5)
+Y, MOVED, EXTERNAL, FORCE = range(4)
 """Rows of ``Scratch.wide``."""
 
 MASS, FACTOR, DAMPED = range(3)

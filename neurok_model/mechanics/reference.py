@@ -123,12 +123,14 @@ class EnergyBalance:
     """What is remembered of the energy of every candidate, to judge frames by [J].
 
     Attributes:
-        balance: total energy less work and losses, at the last record.
+        first: total energy less work and losses, at the first record.
+        balance: the same, at the last.
         potential: potential energy at the first.
         exchanged: largest kinetic energy, change of potential energy or work so far.
         level: how often the steps of the next frame are halved.
     """
 
+    first: Float[Tensor, " K"]
     balance: Float[Tensor, " K"]
     potential: Float[Tensor, " K"]
     exchanged: Float[Tensor, " K"]
@@ -138,7 +140,7 @@ class EnergyBalance:
     def of(cls, record: dict[str, Tensor]) -> EnergyBalance:
         """At the first record."""
         nothing = torch.zeros_like(record["work"])
-        return cls(_balance(record), record["potential_energy"], nothing, nothing.to(torch.int64))
+        return cls(_balance(record), _balance(record), record["potential_energy"], nothing, nothing.to(torch.int64))
 
 
 def _balance(record: dict[str, Tensor]) -> Float[Tensor, " K"]:
@@ -167,8 +169,9 @@ def _refined_frame(
         exchanged = torch.maximum(exchanged, (record["potential_energy"] - energy.potential[chosen]).abs())
         exchanged = torch.maximum(exchanged, record["work"].abs())
         total = record["kinetic_energy"] + record["potential_energy"]
-        change = torch.where(begun, _balance(record) - energy.balance[chosen], 0.0)
-        ratio = refinement.ratio(change, exchanged, total, begun & ~trial.moving)
+        before = energy.balance[chosen] - energy.first[chosen]
+        after = torch.where(begun, _balance(record) - energy.first[chosen], before)
+        ratio = refinement.ratio(before, after, exchanged, total, begun & ~trial.moving)
         stands, next_level = refinement.next_level(ratio, level)
         kept = chosen[stands]
         _check_region(frames.system, trial)

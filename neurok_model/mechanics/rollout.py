@@ -24,9 +24,6 @@ from neurok_model.mechanics.trajectory import Rollout, Trajectories
 COARSEST = 0.15
 """Largest product of an integration step and the system's fastest rate, however loose the tolerance."""
 
-FRAME_SHARE = 0.5
-"""Share of the tolerance that the energy's balance may be off over a single frame."""
-
 REFINEMENTS = (2, 4, 16)
 """Factors by which the steps of a candidate that went wrong may be shortened."""
 
@@ -168,7 +165,7 @@ def initial_substeps(system: LagrangianSystem, step: float, settings: RolloutSet
 def _frame_refinement(substeps: int, settings: RolloutSettings) -> FrameRefinement | None:
     """How single frames of ``substeps`` steps are refined; None where they are not."""
     halvings = min(settings.frame_halvings, int(math.log2(max(settings.maximum_substeps / substeps, 1.0))))
-    return FrameRefinement(FRAME_SHARE * settings.drift_tolerance, halvings) if halvings > 0 else None
+    return FrameRefinement(settings.drift_tolerance, halvings) if halvings > 0 else None
 
 
 def step_count(horizon: float, step: float) -> int:
