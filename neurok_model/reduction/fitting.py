@@ -25,6 +25,11 @@ from neurok_model.reduction.smooth_map import SmoothMap
 INITIAL_SLOPE = 0.3
 """Standard deviation of the initial inner weights, per unit of q."""
 
+STEEPEST = 6.0
+"""Largest slope of a unit's argument, per unit of q. A steeper one draws a cliff where the decoder has a ripple: the
+error is no smaller for it, but every motion across it needs integration steps as short as the ripple.
+"""
+
 TRIALS = 6
 """Lengths of a step that are tried before giving up."""
 
@@ -119,7 +124,8 @@ def fit_smooth_map(
             damped = curvature + torch.diag(damping * (curvature.diagonal() + floor))
             step = torch.cholesky_solve(descent.flatten()[:, None], torch.linalg.cholesky_ex(damped)[0])
             change = step.view(descent.shape)
-            trial = _Projection(samples, best.inner + change[:, :-1], best.bias + change[:, -1], ridge)
+            wanted = no_steeper(best.inner + change[:, :-1], best.bias + change[:, -1])
+            trial = _Projection(samples, *wanted, ridge)
             if trial.error < best.error:
                 break
             damping *= 4.0
@@ -132,6 +138,14 @@ def fit_smooth_map(
     hidden = len(bias)
     outer = best.outer.mT
     return SmoothMap(best.inner, best.bias, outer[:, :hidden].contiguous(), outer[:, hidden:].contiguous())
+
+
+def no_steeper(
+    inner: Float[Tensor, "h k"], bias: Float[Tensor, " h"]
+) -> tuple[Float[Tensor, "h k"], Float[Tensor, " h"]]:
+    """The same units about the same planes, those steeper than ``STEEPEST`` only as steep."""
+    shrink = (STEEPEST / inner.norm(dim=1).clamp_min(1e-12)).clamp_max(1.0)
+    return shrink[:, None] * inner, shrink * bias
 
 
 class _Projection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from neurok_model.reduction import FitSamples, SmoothMap, fit_smooth_map, initial_inner_weights
-from neurok_model.reduction.fitting import added_units
+from neurok_model.reduction.fitting import STEEPEST, added_units
 
 
 def random_map() -> SmoothMap:
@@ -89,3 +89,13 @@ def test_samples_without_motion_are_fitted_too():
     samples = FitSamples(q, torch.zeros(30, 2).double(), torch.zeros(4, 2, 2).double())
     fitted = fit_smooth_map(samples, *initial_inner_weights(q, 4, torch.Generator().manual_seed(0)), 5)
     assert fitted.value(q).abs().max() == 0.0
+
+
+def test_no_unit_is_steeper_than_motions_can_cross() -> None:
+    """Protects the length of integration steps: a step in the samples is drawn as a ramp, not as a cliff."""
+    q = torch.linspace(-2.0, 2.0, 200, dtype=torch.float64)[:, None]
+    samples = FitSamples(q, (q > 0.3).double(), torch.zeros(0, 1, 1, dtype=torch.float64))
+    inner, bias = initial_inner_weights(q, 4, torch.Generator().manual_seed(0))
+    form = fit_smooth_map(samples, inner, bias, iterations=40)
+    assert form.inner.norm(dim=1).max() <= STEEPEST * (1.0 + 1e-9)
+    assert (form.value(q) - samples.y).abs()[(q - 0.3).abs() > 0.5].max() < 0.2
