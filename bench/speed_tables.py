@@ -2,6 +2,8 @@
 
 python bench/rollout.py --json out/bench/rollout.json
 python bench/subspaces.py --json out/bench/subspaces.json
+python bench/routes.py --json out/bench/routes.json
+python bench/compiled.py --json out/bench/compiled.json
 python bench/speed_tables.py --write docs/speed.md
 """
 
@@ -99,7 +101,29 @@ def rows_table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
     return table(list(columns.values()), [[row.get(name) for name in columns] for row in rows])
 
 
-def figures(result: dict[str, Any], subspaces: dict[str, Any] | None) -> str:
+def steps_table(routes: dict[str, Any]) -> str:
+    """The same integration step by several routes."""
+    columns = {"route": "route", "k_q": "k_q", "candidates": "candidates", "each_step_us": "CPU µs per step"}
+    columns |= {"times_numba": "times the first", "first_call_s": "first call, s"}
+    return rows_table(routes["rows"], columns)
+
+
+def compiled_table(compiled: dict[str, Any]) -> str:
+    """Errors of every family's compiled map, the medians and the largest ones."""
+    columns = {"family": "family", "k_q": "k_q", "hidden": "hidden", "compile_error": "stated error"}
+    columns |= {"value": "values", "first": "first derivatives", "second": "second, at a point"}
+    columns |= {"second_one": "second, over 1 σ", "moved_mm": "pushed motion, mm", "rollout_push": "its error"}
+    summary = compiled["summary"]
+    kinds = [{"family": kind} | {name: errors[kind] for name, errors in summary.items()} for kind in summary["value"]]
+    return rows_table([*compiled["rows"], *kinds], columns)
+
+
+def figures(
+    result: dict[str, Any],
+    subspaces: dict[str, Any] | None,
+    routes: dict[str, Any] | None = None,
+    compiled: dict[str, Any] | None = None,
+) -> str:
     """Everything between the markers."""
     scaling, details, settings = result["scaling"], result["details"], result["settings"]
     for rows in scaling.values():
@@ -124,6 +148,10 @@ def figures(result: dict[str, Any], subspaces: dict[str, Any] | None) -> str:
             columns |= {f"{method}_left_out_same_k": "left out, same k_q"}
         table_of = rows_table([*subspaces["rows"], subspaces["mean"]], columns)
         sections.append(("Active subspaces", table_of))
+    if routes is not None:
+        sections.append(("One integration step by several routes", steps_table(routes)))
+    if compiled is not None:
+        sections.append(("Compiled against the network", compiled_table(compiled)))
     return text + "\n".join(f"### {title}\n\n{body}" for title, body in sections)
 
 
@@ -149,16 +177,24 @@ def _roofline(roofline: dict[str, dict[str, Any]]) -> str:
     return table(["work", "counted", "floor, CPU ms", "measured", "gap"], rows)
 
 
+def _read(path: Path) -> Any:
+    """What a benchmark wrote; None where it was not run."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
 def main() -> None:
     """Print the figures, or write them between the markers of a file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rollout", type=Path, default=Path("out/bench/rollout.json"))
     parser.add_argument("--subspaces", type=Path, default=Path("out/bench/subspaces.json"))
+    parser.add_argument("--routes", type=Path, default=Path("out/bench/routes.json"))
+    parser.add_argument("--compiled", type=Path, default=Path("out/bench/compiled.json"))
     parser.add_argument("--write", type=Path, help="a Markdown file with the markers")
     arguments = parser.parse_args()
-    result = json.loads(arguments.rollout.read_text(encoding="utf-8"))
-    subspaces = json.loads(arguments.subspaces.read_text(encoding="utf-8")) if arguments.subspaces.exists() else None
-    text = figures(result, subspaces)
+    result = _read(arguments.rollout)
+    if result is None:
+        raise SystemExit(f"{arguments.rollout} is missing: bench/rollout.py writes it")
+    text = figures(result, _read(arguments.subspaces), _read(arguments.routes), _read(arguments.compiled))
     if arguments.write is None:
         print(text)
         return
