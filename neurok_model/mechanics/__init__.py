@@ -47,6 +47,7 @@ from neurok_model.mechanics.potentials import (
     Walls,
 )
 from neurok_model.mechanics.rollout import RolloutSettings, rollout, step_count
+from neurok_model.mechanics.support import Support
 from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State
 from neurok_model.mechanics.trajectory import Rollout, Trajectories
 from neurok_model.mechanics.wall_damping import WallDamping
@@ -97,6 +98,7 @@ __all__ = [
     "StaticEquilibrium",
     "Step",
     "StiffnessProportional",
+    "Support",
     "SurfaceContacts",
     "Trajectories",
     "UnilateralConstraint",

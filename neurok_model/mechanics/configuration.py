@@ -23,6 +23,7 @@ from neurok_model.mechanics.potentials import (
     StaticEquilibrium,
     Walls,
 )
+from neurok_model.mechanics.support import Support
 from neurok_model.mechanics.system import LagrangianSystem
 from neurok_model.mechanics.wall_damping import WallDamping, require_restitution
 from neurok_model.reduction.embedding import Embedding
@@ -54,10 +55,15 @@ class MechanicsConfiguration:
         friction_deceleration: dry friction of the object's own joints, as the rate at which the root-mean-square
             speed over the whole mass falls [m/s^2]; 0 for none.
         static_equilibrium: whether the scanned pose stands still under gravity and the prior.
+        weight_on_stop: whether what carries the weight then can only push, as a joint's stop does, so that what is
+            lifted falls back; otherwise a constant force carries it (friction, a shelf, internal stress).
         latent_mass_ratio: latent mass relative to the mean diagonal entry of the mass matrix over the prior.
+        smallest_inertia: smallest inertia of a direction at rest, as a share of the largest; what lighter directions
+            lack is latent mass too. 0 for none.
 
     Raises:
-        NeurokError: INVALID_PARAMETER for a value that is negative or not finite, or a restitution above 1.
+        NeurokError: INVALID_PARAMETER for a value that is negative or not finite, a restitution above 1, or a stop
+            that carries no weight.
     """
 
     gravity: tuple[float, float, float] = (0.0, 0.0, -9.81)
@@ -71,7 +77,9 @@ class MechanicsConfiguration:
     stiffness_damping: float = 0.0
     friction_deceleration: float = 0.0
     static_equilibrium: bool = True
+    weight_on_stop: bool = False
     latent_mass_ratio: float = 5e-3
+    smallest_inertia: float = 0.3
 
     def __post_init__(self) -> None:
         for name in (
@@ -83,11 +91,14 @@ class MechanicsConfiguration:
             "stiffness_damping",
             "friction_deceleration",
             "latent_mass_ratio",
+            "smallest_inertia",
         ):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0.0):
                 raise NeurokError(ErrorCode.INVALID_PARAMETER, name, value, "a finite number of at least 0")
         require_restitution("wall_restitution", self.wall_restitution)
+        if self.weight_on_stop and not self.static_equilibrium:
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "weight_on_stop", True, "False without static_equilibrium")
         if not all(math.isfinite(value) for value in self.gravity):
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "gravity", self.gravity, "three finite numbers [m/s^2]")
         if not abs(math.hypot(*self.orientation) - 1.0) < 1e-3:
@@ -129,14 +140,16 @@ def build_system(
         embedding = embedding.to(dtype or (torch.float64 if embedding.device.type == "cpu" else embedding.dtype))
     region = region.to(torch.zeros(1, dtype=embedding.dtype, device=embedding.device))
     mean_inertia = _mean_inertia(embedding, region)
-    potentials = _potentials(embedding, mass_moment, region, settings, mean_inertia)
+    latent = _latent_mass(embedding, settings, mean_inertia)
+    potentials = _potentials(embedding, mass_moment, region, settings, mean_inertia, latent)
     damping: list[Damping] = []
     if settings.damping_rate > 0.0:
         damping.append(MassProportional(settings.damping_rate))
     if settings.stiffness_damping > 0.0 and settings.elastic_frequency > 0.0:
         damping.append(StiffnessProportional(settings.stiffness_damping, _angular(settings.elastic_frequency)))
     if settings.wall_restitution < 1.0:
-        damping += [WallDamping(term, settings.wall_restitution) for term in potentials if isinstance(term, Walls)]
+        walls = [term for term in potentials if isinstance(term, Walls)]
+        damping += [WallDamping(_damped(wall), settings.wall_restitution) for wall in walls]
     friction = None
     if settings.friction_deceleration > 0.0:
         friction = DryFriction.of_deceleration(settings.friction_deceleration, mass)
@@ -144,7 +157,7 @@ def build_system(
         embedding=embedding,
         potentials=tuple(potentials),
         damping=tuple(damping),
-        latent_mass=settings.latent_mass_ratio * mean_inertia,
+        latent_mass=latent,
         region=region,
         friction=friction,
     )
@@ -157,18 +170,25 @@ def _potentials(
     region: PriorRegion,
     settings: MechanicsConfiguration,
     mean_inertia: float,
+    latent: Float[Tensor, "k k"],
 ) -> list[Potential]:
     """The standard potentials of an object whose base is fixed."""
     rest = torch.zeros(embedding.embedding_dimension, dtype=embedding.dtype, device=embedding.device)
-    gravity = settings.gravity_at_scan().to(rest)
-    potentials: list[Potential] = [Gravity.from_acceleration(gravity, mass_moment.to(gravity))]
+    acceleration = settings.gravity_at_scan().to(rest)
+    gravity = Gravity.from_acceleration(acceleration, mass_moment.to(acceleration))
+    potentials: list[Potential] = [gravity]
     if settings.prior_frequency > 0.0:
         energy = mean_inertia * _angular(settings.prior_frequency) ** 2
         mean = region.mean if region.prior_mean is None else region.prior_mean
         precision = region.precision if region.prior_precision is None else region.prior_precision
         potentials.append(PriorDensity(energy, PriorRegion(mean, precision, region.radius)))
+    support = None
+    if settings.weight_on_stop:
+        trust = LagrangianSystem.trust_factor
+        support = Support.of_rest(embedding, gravity, mass_moment, latent, region, trust)
     if settings.static_equilibrium:
-        potentials.append(StaticEquilibrium.balancing(embedding, potentials))
+        held = potentials if support is None else [*potentials, support]
+        potentials = [*held, StaticEquilibrium.balancing(embedding, held)]
     if settings.elastic_frequency > 0.0:
         potentials.append(Elastic(_angular(settings.elastic_frequency), rest))
     if settings.wall_frequency > 0.0 and settings.wall_width > 0.0:
@@ -185,6 +205,23 @@ def _mean_inertia(embedding: Embedding, region: PriorRegion) -> float:
     """
     drawn = region.sample(INERTIA_SAMPLES, torch.Generator().manual_seed(0)).to(embedding.dtype)
     return float(embedding.jacobian(drawn).square().sum() / (INERTIA_SAMPLES * embedding.dimension))
+
+
+def _damped(wall: Walls) -> Walls:
+    return wall.below_rest if isinstance(wall, Support) else wall
+
+
+def _latent_mass(embedding: Embedding, settings: MechanicsConfiguration, mean_inertia: float) -> Float[Tensor, "k k"]:
+    """The same for all directions, and what light ones lack.
+
+    What a push does to a direction of q, G^-1 J^T f, does not depend on how much of the surface it moves, so that
+    directions which the decoder hardly uses take as large a part of it as those that it means. In the basis of G at
+    rest, whose eigenvalues are g_i, every direction is given max(0, share * max g - g_i).
+    """
+    jacobian = embedding.jacobian(torch.zeros(embedding.dimension, dtype=embedding.dtype, device=embedding.device))
+    inertia, basis = torch.linalg.eigh(jacobian.mT @ jacobian)
+    lacking = (settings.smallest_inertia * inertia.max() - inertia).clamp_min(0.0)
+    return (basis * (settings.latent_mass_ratio * mean_inertia + lacking)) @ basis.mT
 
 
 def _angular(frequency: float) -> float:

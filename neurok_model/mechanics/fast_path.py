@@ -89,7 +89,6 @@ def _refusal_of_system(system: LagrangianSystem) -> str | None:
         or any(type(term) not in SUPPORTED_DAMPING for term in system.damping),
         "dry friction": system.friction is not None,
         "obstacles and stops": bool(system.constraints),
-        "a latent mass for each coordinate": not isinstance(system.latent_mass, float),
     }
     return next((reason for reason, applies in reasons.items() if applies), None)
 

@@ -90,7 +90,7 @@ def framed_system(system: LagrangianSystem, frame: FramedEmbedding) -> Lagrangia
             potentials.append(OnOwnCoordinates(potential, frame.inner, before))
     damping = system.damping if before == 0 else tuple(_damping_of_own(term) for term in system.damping)
     region = system.region
-    latent = torch.cat((system.latent.new_zeros(before), system.latent))
+    latent = torch.block_diag(system.latent.new_zeros(before, before), system.latent)
     return LagrangianSystem(
         frame,
         tuple(potentials),

@@ -184,7 +184,9 @@ def solve_displacement(form, terms, iterations, tolerance, duration, scratch):
     for iteration in range(iterations + 1):
         evaluate_change(form, vectors, CHANGE, scratch.features, scratch.grown, wide, MOVED)
         for i in range(k):
-            total = load(vectors, (WANTED, i)) - terms.latent_mass * load(vectors, (CHANGE, i))
+            total = load(vectors, (WANTED, i))
+            for j in range(k):
+                total -= terms.latent[i, j] * load(vectors, (CHANGE, j))
             store(vectors, (RESIDUAL, i), total - generalized(scratch.jacobian, wide, MOVED, i))
         cholesky_solve(matrices, FACTOR, vectors, RESIDUAL, CORRECTION)
         error = dot(vectors, RESIDUAL, vectors, CORRECTION)
@@ -232,7 +234,7 @@ def refresh(form, terms, scratch):
     """Jacobian, mass matrix with its factor, and force of the potentials where Q, Y and the features are."""
     matrices = scratch.matrices
     jacobian_after_evaluate(form, scratch.features, scratch.slopes, scratch.jacobian)
-    mass_matrix(scratch.jacobian, terms.latent_mass, matrices, MASS)
+    mass_matrix(scratch.jacobian, terms.latent, matrices, MASS)
     for i in range(matrices.shape[1]):
         for j in range(i + 1):
             store(matrices, (FACTOR, i, j), load(matrices, (MASS, i, j)))
@@ -274,8 +276,10 @@ def advance(form, terms, iterations, tolerance, pushed, duration, scratch):
     work = arrive(scratch)
     refresh(form, terms, scratch)
     for i in range(k):
+        total = generalized(scratch.jacobian, wide, MOVED, i)
+        for j in range(k):
+            total += terms.latent[i, j] * load(vectors, (CHANGE, j))
         # What the iterations left of the momentum is handed on: the solution's error then hardly shows in the energy.
-        total = generalized(scratch.jacobian, wide, MOVED, i) + terms.latent_mass * load(vectors, (CHANGE, i))
         store(vectors, (MOMENTUM, i), (total + load(vectors, (RESIDUAL, i))) / duration)
     add_kick(pushed, duration, scratch)
     cholesky_solve(scratch.matrices, FACTOR, vectors, MOMENTUM, QDOT)

@@ -15,6 +15,7 @@ import torch
 from neurok_model.mechanics.actions import NEVER, PointLoads
 from neurok_model.mechanics.damping import MassProportional, StiffnessProportional, Viscous
 from neurok_model.mechanics.potentials import Elastic, Gravity, PriorDensity, StaticEquilibrium, Walls
+from neurok_model.mechanics.support import Support
 from neurok_model.mechanics.system import LagrangianSystem
 from neurok_model.mechanics.wall_damping import WallDamping
 from neurok_model.reduction.smooth_map import SmoothMap
@@ -22,7 +23,7 @@ from neurok_model.reduction.smooth_map import SmoothMap
 LANES = 8
 """Candidates per vector: one register of AVX-512, two of AVX2."""
 
-SUPPORTED_POTENTIALS = (Gravity, Elastic, PriorDensity, StaticEquilibrium, Walls)
+SUPPORTED_POTENTIALS = (Gravity, Elastic, PriorDensity, StaticEquilibrium, Walls, Support)
 SUPPORTED_DAMPING = (MassProportional, StiffnessProportional, Viscous, WallDamping)
 
 
@@ -68,7 +69,8 @@ class TermArrays(NamedTuple):
     """Whether more damps than a share of the mass matrix and one wall: it is then solved for as a full matrix."""
     viscous: np.ndarray
     """[k, k]."""
-    latent_mass: float
+    latent: np.ndarray
+    """[k, k], latent mass."""
     region_mean: np.ndarray
     """[k]."""
     region_precision: np.ndarray
@@ -149,7 +151,7 @@ def term_arrays(system: LagrangianSystem) -> TermArrays:
         rate,
         bool(viscous.any()) or sum(drag > 0.0 for _, drag in walls.values()) > 1,
         viscous,
-        float(system.latent_mass),
+        np.ascontiguousarray(_array(system.latent)),
         np.zeros(k) if region is None else _array(region.mean),
         np.zeros((k, k)) if region is None else _array(region.precision),
         np.inf if region is None else float(region.radius),

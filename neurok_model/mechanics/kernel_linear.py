@@ -150,15 +150,14 @@ def cholesky_solve(matrices, m, vectors, source, target):
 
 @machine_code
 @no_type_check
-def mass_matrix(jacobian, latent_mass, matrices, m):
-    """matrices[m] = G + epsilon I from the transposed Jacobian [k, r]."""
+def mass_matrix(jacobian, latent, matrices, m):
+    """matrices[m] = G + E from the transposed Jacobian [k, r] and the latent mass E [k, k]."""
     for i in range(jacobian.shape[0]):
         for j in range(i + 1):
             total = load(jacobian, (i, 0)) * load(jacobian, (j, 0))
             for a in range(1, jacobian.shape[1]):
                 total += load(jacobian, (i, a)) * load(jacobian, (j, a))
-            if i == j:
-                total += latent_mass
+            total += latent[i, j]
             store(matrices, (m, i, j), total)
             store(matrices, (m, j, i), total)
 

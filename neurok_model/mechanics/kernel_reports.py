@@ -46,7 +46,7 @@ def load_residuals(form, terms, states, rows, impulses, residuals, scratch):
         if fresh:
             evaluate(form, vectors, Q, scratch.features, wide, EXTERNAL)
             jacobian_after_evaluate(form, scratch.features, scratch.slopes, scratch.jacobian)
-            mass_matrix(scratch.jacobian, terms.latent_mass, matrices, MASS)
+            mass_matrix(scratch.jacobian, terms.latent, matrices, MASS)
             for i in range(k):
                 for j in range(i + 1):
                     matrices[FACTOR, i, j] = matrices[MASS, i, j]

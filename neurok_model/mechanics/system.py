@@ -1,12 +1,12 @@
 """The Lagrangian system: embedding, potentials and damping put together into forces and energies.
 
-L(q, v) = 1/2 v^T (G(q) + epsilon I) v - V(q), with G = (dy/dq)^T (dy/dq), and the equation of motion
+L(q, v) = 1/2 v^T (G(q) + E) v - V(q), with G = (dy/dq)^T (dy/dq), and the equation of motion
 
-    (G + epsilon I) dv/dt + (dy/dq)^T (d2y/dq2)[v, v] + dV/dq + D v + R(v) = (dy/dq)^T w(t) + N^T lambda
+    (G + E) dv/dt + (dy/dq)^T (d2y/dq2)[v, v] + dV/dq + D v + R(v) = (dy/dq)^T w(t) + N^T lambda
 
 where w = sum over contacts of Phi_c^T f_c is the external force in embedding coordinates, R dry friction, and
-lambda the reactions of what stands in the way (``collisions``). epsilon is the latent mass, a small inertia of the
-coordinates themselves: it belongs to the momentum and the energy too. It is constant, so it adds nothing to the
+lambda the reactions of what stands in the way (``collisions``). E is the latent mass, an inertia of the coordinates
+themselves: it belongs to the momentum and the energy too. It is constant, so it adds nothing to the
 Coriolis term.
 """
 
@@ -23,6 +23,7 @@ from neurok_model.mechanics.collisions.constraint import UnilateralConstraint
 from neurok_model.mechanics.damping import Damping
 from neurok_model.mechanics.friction import DryFriction
 from neurok_model.mechanics.potentials import EmbeddingPotential, Potential
+from neurok_model.mechanics.support import Support
 from neurok_model.reduction.embedding import Embedding
 from neurok_model.reduction.region import PriorRegion
 
@@ -88,7 +89,8 @@ class LagrangianSystem:
         embedding: y(q).
         potentials: named energy terms.
         damping: named dissipative terms.
-        latent_mass: epsilon, in kg m^2 per squared unit of q; one number for all coordinates, or one for each.
+        latent_mass: E, in kg m^2 per squared unit of q: one number for all coordinates, one for each, or a symmetric
+            positive semi-definite matrix.
         region: where the embedding may be trusted; None where it is exact everywhere.
         trust_factor: a candidate farther from the prior's mean than this many radii counts as diverged.
         friction: dry friction of the object's own joints; None for none.
@@ -98,31 +100,32 @@ class LagrangianSystem:
     embedding: Embedding
     potentials: tuple[Potential, ...] = ()
     damping: tuple[Damping, ...] = ()
-    latent_mass: float | Float[Tensor, " k"] = 0.0
+    latent_mass: float | Float[Tensor, " k"] | Float[Tensor, "k k"] = 0.0
     region: PriorRegion | None = None
     trust_factor: float = 2.5
     friction: DryFriction | None = None
     constraints: tuple[UnilateralConstraint, ...] = ()
-    latent: Float[Tensor, " k"] = field(init=False, repr=False)
-    """epsilon of every coordinate."""
+    latent: Float[Tensor, "k k"] = field(init=False, repr=False)
+    """E as a matrix."""
 
     def __post_init__(self) -> None:
         embedding = self.embedding
-        nothing = torch.zeros(embedding.dimension, dtype=embedding.dtype, device=embedding.device)
-        object.__setattr__(self, "latent", nothing + self.latent_mass)
+        unit = torch.eye(embedding.dimension, dtype=embedding.dtype, device=embedding.device)
+        given = torch.as_tensor(self.latent_mass).to(unit)
+        object.__setattr__(self, "latent", given if given.ndim == 2 else unit * given)
 
     def at(self, state: State) -> PhasePoint:
         """Evaluate the embedding at a batch of states [K, k]."""
         return PhasePoint(state.q, state.qdot, *self.embedding.value_and_jacobian(state.q))
 
     def mass_matrix(self, jacobian: Float[Tensor, "*batch r k"]) -> Float[Tensor, "*batch k k"]:
-        """Return G + epsilon I, symmetric positive definite for epsilon > 0."""
-        return jacobian.mT @ jacobian + torch.diag(self.latent)
+        """Return G + E, symmetric positive definite where E is."""
+        return jacobian.mT @ jacobian + self.latent
 
     def kinetic_energy(self, point: PhasePoint) -> Float[Tensor, " K"]:
-        """Return 1/2 |dy/dt|^2 + 1/2 epsilon |qdot|^2 in joules."""
+        """Return 1/2 |dy/dt|^2 + 1/2 qdot^T E qdot in joules."""
         ydot = apply(point.jacobian, point.qdot)
-        return 0.5 * (ydot.square().sum(-1) + (self.latent * point.qdot.square()).sum(-1))
+        return 0.5 * (ydot.square().sum(-1) + (apply(self.latent, point.qdot) * point.qdot).sum(-1))
 
     def potential_energy(self, point: PhasePoint) -> Float[Tensor, " K"]:
         """Return V in joules, the sum of all potentials."""
@@ -170,22 +173,34 @@ class LagrangianSystem:
         """Fastest rate of the motion about the rest pose [1/s], by which a step's length is judged.
 
         The larger of the highest angular frequency of small vibrations (from finite differences of the
-        potential's gradient) and the highest decay rate of the damping.
+        potential's gradient) and the highest decay rate of the damping. A support that can be left does not count:
+        only the frames in which it is met need short steps.
         """
         k = self.embedding.dimension
         reach = torch.finfo(self.embedding.dtype).eps ** 0.25
         identity = torch.eye(k, dtype=self.embedding.dtype, device=self.embedding.device)
         offsets = reach * torch.cat((identity, -identity))
-        forces = self.conservative_force(self.at(State(offsets, torch.zeros_like(offsets)))).double()
+        lasting = replace(
+            self,
+            potentials=tuple(term for term in self.potentials if not _can_be_left(term)),
+            damping=tuple(term for term in self.damping if not _can_be_left(term)),
+        )
+        forces = lasting.conservative_force(self.at(State(offsets, torch.zeros_like(offsets)))).double()
         stiffness = (forces[k:] - forces[:k]) / (2.0 * reach)
         mass_matrix = self.mass_matrix(self.embedding.jacobian(torch.zeros_like(identity[:1])))[0]
         inverse = torch.linalg.inv(torch.linalg.cholesky(mass_matrix.double()))
         squared = torch.linalg.eigvalsh(inverse @ (0.5 * (stiffness + stiffness.mT)) @ inverse.mT).abs().max()
-        damping = self.damping_matrix(mass_matrix, torch.zeros_like(identity[0]))
+        damping = lasting.damping_matrix(mass_matrix, torch.zeros_like(identity[0]))
         if damping is None:
             return float(squared.sqrt())
         decay = torch.linalg.eigvalsh(inverse @ damping.double() @ inverse.mT).max()
         return max(float(squared.sqrt()), float(decay))
+
+
+def _can_be_left(term: Potential | Damping) -> bool:
+    """Whether a term, or the one inside of it, is a support, or what it damps."""
+    inner = getattr(term, "potential", getattr(term, "walls", term))
+    return isinstance(inner, Support)
 
 
 def apply(matrix: Float[Tensor, "*#batch m n"], vector: Float[Tensor, "*#batch n"]) -> Float[Tensor, "*batch m"]:

@@ -15,6 +15,7 @@ from neurok_model.mechanics import (
     RolloutSettings,
     RungeKutta4,
     State,
+    Support,
     Variational,
     Viscous,
     build_system,
@@ -110,15 +111,23 @@ def test_viscous_damping_and_no_region() -> None:
 def test_walls_and_edges_agree() -> None:
     """Protects outcomes: a fast candidate reaches the walls and comes back from them."""
     start = State(torch.zeros(2, 4).double(), torch.tensor([[0.1], [5.0]]).double() * torch.ones(4).double())
-    ours, reference = _both(_system(), start, Actions(2))
+    ours, reference = _both(_system(smallest_inertia=0.0), start, Actions(2))
     assert ours.outcomes == [Outcome.OK, Outcome.PRIOR_EDGE]
     _assert_equal(ours, reference, 1e-5)
+
+
+def test_supports_agree() -> None:
+    """Protects what falls back onto its stop: two walls at once, both damped, and a latent mass that couples."""
+    start = State(torch.zeros(2, 4).double(), torch.tensor([[0.5], [2.0]]).double() * torch.ones(4).double())
+    system = _system(weight_on_stop=True)
+    assert any(isinstance(term, Support) for term in system.potentials)
+    _assert_equal(*_both(system, start, Actions(2)), 1e-5)
 
 
 def test_divergence_agrees() -> None:
     """Protects consumers: without walls a fast candidate leaves for good, and its trajectory stays finite."""
     start = State(torch.zeros(2, 4).double(), torch.tensor([[0.1], [15.0]]).double() * torch.ones(4).double())
-    ours, reference = _both(_system(wall_frequency=0.0), start, Actions(2))
+    ours, reference = _both(_system(wall_frequency=0.0, smallest_inertia=0.0), start, Actions(2))
     assert ours.outcomes == [Outcome.OK, Outcome.DIVERGED]
     _assert_equal(ours, reference, 1e-5)
     assert ours.q.isfinite().all()
@@ -129,7 +138,7 @@ def test_refined_frames_agree() -> None:
 
     Impulses fall inside of frames, on their boundaries and into the first step, whichever way a frame is divided.
     """
-    system = _system(wall_frequency=6.0)
+    system = _system(wall_frequency=6.0, smallest_inertia=0.0)
     start = State(torch.zeros(4, 4).double(), torch.tensor([[0.1], [12.0], [6.0], [9.0]]).double().expand(4, 4))
     times = torch.tensor([[0.001, 0.05], [0.05, 0.123], [0.0, 0.1], [STEP, 2 * STEP]], dtype=torch.float64)
     kicks = PointLoads(0.3 * _normal(4, 2, 3, 7, seed=6), 0.02 * _normal(4, 2, 3, seed=7), times, times)

@@ -86,7 +86,9 @@ def quick() -> tuple[ObjectModel, ObjectModel]:
 def test_a_motion_that_leaves_what_was_sampled_says_so(quick: tuple[ObjectModel, ObjectModel]) -> None:
     """Protects planners: extrapolation is told from prediction, in single answers and in batches."""
     model, _ = quick
-    far = ObjectState(model.region.mean.numpy() + 1.2 * model.region.radius * np.eye(model.dimension)[0], np.zeros(3))
+    far = ObjectState(
+        model.region.mean.numpy() + 1.5 * model.region.radius * np.eye(model.dimension)[0], np.zeros(model.dimension)
+    )
     prediction = model.predict([], horizon=0.1, step=0.05, initial_state=far)
     assert any("standard deviations" in warning for warning in prediction.warnings)
     batch = model.predict_batch([[], []], horizon=0.1, step=0.05, initial_state=far)
@@ -100,7 +102,7 @@ def test_refitting_brings_the_map_back_to_the_network(quick: tuple[ObjectModel, 
     """Protects states beyond the prior: after refitting the vertices there are the network's, in the same q."""
     model, exact = quick
     far = model.region.mean.numpy() + 1.7 * model.region.radius * np.eye(model.dimension)[0]
-    state = ObjectState(far, np.zeros(3))
+    state = ObjectState(far, np.zeros(model.dimension))
     truth = exact.surface.vertices(far)
     motion = np.linalg.norm(truth - exact.rest_vertices)
     refitted = model.refitted(state)

@@ -58,7 +58,7 @@ class Variational(Integrator):
         enough = max(CLOSE_ENOUGH, (4.0 * torch.finfo(scale.dtype).eps) ** 2)
         for iteration in range(self.iterations + 1):
             moved = system.embedding.difference(point.q, change)
-            residual = wanted - apply(point.jacobian.mT, moved) - system.latent * change
+            residual = wanted - apply(point.jacobian.mT, moved) - apply(system.latent, change)
             correction = apply(inverse, residual)
             error = (residual * correction).sum(-1)
             # A solved candidate is left alone, so that none depends on how long the others take.
@@ -71,7 +71,7 @@ class Variational(Integrator):
 
         y, jacobian = system.embedding.value_and_jacobian(point.q + change)
         arrived = PhasePoint(point.q + change, qdot, y, jacobian)
-        momentum = (apply(jacobian.mT, moved) + system.latent * change) / row(duration)
+        momentum = (apply(jacobian.mT, moved) + apply(system.latent, change)) / row(duration)
         momentum = momentum + self._kick(system, arrived, force, duration)
         arrived_mass = system.mass_matrix(jacobian)
         arrived = arrived.with_velocity(solve(arrived_mass, momentum))
