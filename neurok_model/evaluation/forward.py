@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,18 @@ from neurok_model.data.metaworld import METAWORLD, metaworld_names
 from neurok_model.data.sequences import MotionSequence
 from neurok_model.data.shards import Shard
 from neurok_model.errors import ErrorCode, NeurokError
-from neurok_model.evaluation.forward_methods import BASELINES, METHODS, Motion, all_motions
+from neurok_model.evaluation.forward_methods import BASELINES, METHODS, Assumptions, Motion, all_motions
 from neurok_model.evaluation.metaworld_pokes import metaworld_pokes
 from neurok_model.predictor import Predictor
 
 TIMES = (0.1, 0.25, 0.5, 1.0)
 """Seconds after the poke begins at which motions are compared."""
+
+TARGETS = {"articulated": 0.25, "soft": 0.35, "metaworld": 0.25}
+"""Errors, as shares of the true motion, that a single record should stay within."""
+
+SMALLEST_MOTION = 0.005
+"""True motion, as a share of the object's longest side, below which a record alone says nothing: 2 mm of 40 cm."""
 
 FILM_FRAMES = 6
 
@@ -39,8 +45,10 @@ class ForwardEvaluation:
         families: names; every family in the folder, and the objects of metaworld, when left out.
         count: records per family, and per object of metaworld.
         model: whether the checkpoint is judged; without, only what needs none (the oracle and the baselines).
+        identify: whether parameters are identified from another poke, which takes most of the time.
         identify_floating: whether parameters of floating objects are identified too, which takes dozens of predictions
             that machine code does not do; without, they are predicted with what is stated of them.
+        assumed: what the model's mechanics take for granted.
         films: folder for film strips, true above predicted.
         seed: of surface points and compiled maps.
         device: of the networks: "auto", "cpu" or "cuda".
@@ -51,7 +59,9 @@ class ForwardEvaluation:
     families: tuple[str, ...] = ()
     count: int = 1
     model: bool = True
+    identify: bool = True
     identify_floating: bool = False
+    assumed: Assumptions = field(default_factory=Assumptions)
     films: Path | None = None
     seed: int = 0
     device: str = "auto"
@@ -63,11 +73,14 @@ class RunningSums:
 
     error: dict[tuple[str, float], float] = field(default_factory=dict)
     motion: dict[tuple[str, float], float] = field(default_factory=dict)
+    records: dict[tuple[str, float], list[float]] = field(default_factory=dict)
 
     def add(self, method: str, time: float, error: float, motion: float) -> None:
         """Take in one record."""
         self.error[method, time] = self.error.get((method, time), 0.0) + error
         self.motion[method, time] = self.motion.get((method, time), 0.0) + motion
+        if motion > SMALLEST_MOTION:
+            self.records.setdefault((method, time), []).append(error / motion)
 
     def shares(self) -> dict[str, dict[str, float]]:
         """Error as a share of the true motion; NaN where nothing was measured."""
@@ -81,6 +94,34 @@ class RunningSums:
             for method in METHODS
         }
 
+    def typical(self, target: float) -> dict[str, dict[str, dict[str, float]]]:
+        """What single records say, of which a few bad ones change little: their median, and how many are good.
+
+        Args:
+            target: error, as a share of the true motion, that counts as good.
+
+        Returns:
+            ``median``, ``within_target`` (share of the records) and ``records`` (how many moved enough), each with
+            methods, each with times; NaN where nothing was measured.
+        """
+        shares = {
+            method: {time: np.array(self.records.get((method, time), [])) for time in TIMES} for method in METHODS
+        }
+        return {
+            "median": _of_each(shares, np.median),
+            "within_target": _of_each(shares, lambda some: np.mean(some <= target)),
+            "records": _of_each(shares, len, 0.0),
+        }
+
+
+def _of_each(
+    shares: dict[str, dict[float, np.ndarray]], figure: Callable[[np.ndarray], Any], nothing: float = math.nan
+) -> dict[str, dict[str, float]]:
+    return {
+        method: {str(time): float(figure(some)) if len(some) else nothing for time, some in row.items()}
+        for method, row in shares.items()
+    }
+
 
 def evaluate_forward(configuration: ForwardEvaluation, console: Console) -> dict[str, Any]:
     """Predict every record by every method.
@@ -91,9 +132,10 @@ def evaluate_forward(configuration: ForwardEvaluation, console: Console) -> dict
 
     Returns:
         ``articulated``, ``soft`` and ``metaworld``, each with methods, each with times; the same under
-        ``volume_inertia`` for objects with a filled part; ``families``; ``beaten_by_baseline`` (families, and the times
-        at which a baseline is nearer than the model); ``records`` (how many of each group), ``skipped`` with the
-        reasons, and ``complete``: false where an interrupt (Ctrl-C) ended it early.
+        ``volume_inertia`` for objects with a filled part; ``typical``: what single records of each of these groups
+        say (:meth:`RunningSums.typical`); ``families``; ``beaten_by_baseline`` (families, and the times at which a
+        baseline is nearer than the model); ``records`` (how many of each group), ``skipped`` with the reasons, and
+        ``complete``: false where an interrupt (Ctrl-C) ended it early.
 
     Raises:
         NeurokError: INVALID_PARAMETER for a folder without poke shards.
@@ -110,7 +152,13 @@ def evaluate_forward(configuration: ForwardEvaluation, console: Console) -> dict
     try:
         for name, sequence in track(records, "predicting", console=console):
             try:
-                motions = all_motions(predictor, sequence, identify_floating=configuration.identify_floating)
+                motions = all_motions(
+                    predictor,
+                    sequence,
+                    identify=configuration.identify,
+                    identify_floating=configuration.identify_floating,
+                    assumed=configuration.assumed,
+                )
             except NeurokError as error:
                 skipped[name] = str(error)
                 motions = {}
@@ -137,6 +185,10 @@ def _result(sums: dict[str, RunningSums], counted: dict[str, int], skipped: dict
             name.removeprefix(f"{kind}/"): table.shares() for name, table in sums.items() if name.startswith(f"{kind}/")
         }
     result["families"] = result.pop("family")
+    result["typical"] = {
+        name: sums.get(name, RunningSums()).typical(TARGETS[name.removeprefix("volume_inertia/")])
+        for name in (*TARGETS, *(name for name in sums if name.startswith("volume_inertia/")))
+    }
     result["beaten_by_baseline"] = {
         family: worse for family, table in result["families"].items() if (worse := _times_beaten(table))
     }

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neurok_model.evaluation.energy import EnergyEvaluation, evaluate_energy
-from neurok_model.evaluation.forward import ForwardEvaluation, evaluate_forward
+from neurok_model.evaluation.forward import TARGETS, ForwardEvaluation, evaluate_forward
 from neurok_model.evaluation.reporting import method_table, write_json
 
 
@@ -52,6 +52,11 @@ class Forward:
         tables |= {f"{name}, a part filled": table for name, table in result["volume_inertia"].items()}
         for name, table in tables.items():
             console.print(method_table(table, f"{name}: vertex error as a share of the true motion, by seconds"))
+        for name, figures in result["typical"].items():
+            title = name.replace("volume_inertia/", "a part filled, ")
+            target = TARGETS[name.removeprefix("volume_inertia/")]
+            console.print(method_table(figures["median"], f"{title}: median over the records"))
+            console.print(method_table(figures["within_target"], f"{title}: share of the records within {target:.0%}"))
         for record, reason in result["skipped"].items():
             console.print(f"skipped {record}: {reason}")
         write_json(self.json, result)

@@ -53,6 +53,19 @@ def test_errors_are_shares_of_the_true_motion(pokes: Path) -> None:
     assert np.isnan(shares["oracle"]["0.5"])
 
 
+def test_typical_records_are_counted_one_by_one() -> None:
+    """Protects the robust figures: median and share of good records by hand, without those that hardly move."""
+    sums = RunningSums()
+    for error, motion in ((0.02, 0.1), (0.03, 0.1), (9.0, 0.1), (0.01, 0.001)):
+        sums.add("ours", 0.5, error, motion)
+    typical = sums.typical(0.25)
+    assert typical["median"]["ours"]["0.5"] == pytest.approx(0.3)
+    assert typical["within_target"]["ours"]["0.5"] == pytest.approx(1 / 3)
+    assert typical["records"]["ours"] == {"0.1": 0, "0.25": 0, "0.5": 3, "1.0": 0}
+    assert np.isnan(typical["median"]["oracle"]["0.5"])
+    assert np.isnan(typical["within_target"]["oracle"]["0.5"])
+
+
 def test_true_joints_move_as_the_simulator_says(pokes: Path) -> None:
     """Protects the mechanics as a whole (inertia, damping, contact, timing): within 5 % of MuJoCo after 0.5 s."""
     record = first(pokes, "lever")
@@ -98,6 +111,10 @@ def test_the_command_compares_everything(
     for group in ("articulated", "soft", "metaworld"):
         assert set(result[group]) == set(METHODS)
         assert all(set(figures) == {str(time) for time in TIMES} for figures in result[group].values())
+        typical = result["typical"][group]
+        assert set(typical) == {"median", "within_target", "records"}
+        assert all(set(figures) == set(METHODS) for figures in typical.values())
+    assert result["typical"]["articulated"]["median"]["no_motion"]["0.5"] == 1.0
     assert result["skipped"] == {}
     assert result["complete"]
     table = result["families"]["lever"]
