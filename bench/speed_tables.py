@@ -112,7 +112,7 @@ def compiled_table(compiled: dict[str, Any]) -> str:
     """Errors of every family's compiled map, the medians and the largest ones."""
     columns = {"family": "family", "k_q": "k_q", "hidden": "hidden", "compile_error": "stated error"}
     columns |= {"value": "values", "first": "first derivatives", "second": "second, at a point"}
-    columns |= {"second_one": "second, over 1 σ", "moved_mm": "pushed motion, mm", "rollout_push": "its error"}
+    columns |= {"second_one": "second, over 1 σ", "rollout_push": "motion while pushed"}
     summary = compiled["summary"]
     kinds = [{"family": kind} | {name: errors[kind] for name, errors in summary.items()} for kind in summary["value"]]
     return rows_table([*compiled["rows"], *kinds], columns)
