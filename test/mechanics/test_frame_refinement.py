@@ -10,8 +10,8 @@ RULES = FrameRefinement(tolerance=1e-3, halvings=5)
 
 def _ratio(before: float, after: float, failed: bool = False) -> float:
     """Of one candidate that exchanged one joule."""
-    numbers = (torch.tensor([value], dtype=torch.float64) for value in (before, after, 1.0, 1.0))
-    return float(RULES.ratio(*numbers, torch.tensor([failed])))
+    begin, end, joule = (torch.tensor([value], dtype=torch.float64) for value in (before, after, 1.0))
+    return float(RULES.ratio(begin, end, joule, joule, torch.tensor([failed])))
 
 
 def test_errors_that_add_up_are_judged_by_what_is_left() -> None:
