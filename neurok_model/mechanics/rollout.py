@@ -24,6 +24,11 @@ from neurok_model.mechanics.trajectory import Rollout, Trajectories
 COARSEST = 0.15
 """Largest product of an integration step and the system's fastest rate, however loose the tolerance."""
 
+FRAME_SHARE = 0.6
+"""Share of the tolerance that the frames of a motion have together. The rest is a margin: a motion that is off by more
+is integrated again, and small losses by damping are to be told from errors.
+"""
+
 REFINEMENTS = (2, 4, 16)
 """Factors by which the steps of a candidate that went wrong may be shortened."""
 
@@ -165,7 +170,7 @@ def initial_substeps(system: LagrangianSystem, step: float, settings: RolloutSet
 def _frame_refinement(substeps: int, settings: RolloutSettings) -> FrameRefinement | None:
     """How single frames of ``substeps`` steps are refined; None where they are not."""
     halvings = min(settings.frame_halvings, int(math.log2(max(settings.maximum_substeps / substeps, 1.0))))
-    return FrameRefinement(settings.drift_tolerance, halvings) if halvings > 0 else None
+    return FrameRefinement(FRAME_SHARE * settings.drift_tolerance, halvings) if halvings > 0 else None
 
 
 def step_count(horizon: float, step: float) -> int:
