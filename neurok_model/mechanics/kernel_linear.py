@@ -36,9 +36,12 @@ NEAR = 0.25
 """Largest change of a hidden unit's argument for which a short polynomial gives its tanh."""
 
 # Nothing is allocated inside, so reference counts, which would cost more than the arithmetic, are switched off.
-# Only entry points can be called from Python and are cached on disk, with all that they call inside.
-machine_code = numba.njit(fastmath=FLAGS, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-entry_point = numba.njit(cache=True, fastmath=FLAGS, _nrt=False, nogil=True, no_cfunc_wrapper=True)
+# Only entry points can be called from Python and are cached on disk, with all that they call inside. A division by zero
+# gives what is not finite, as it does in the lanes of vectors, and what is not finite is looked for.
+machine_code = numba.njit(
+    fastmath=FLAGS, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
+entry_point = numba.njit(cache=True, fastmath=FLAGS, error_model="numpy", _nrt=False, nogil=True, no_cfunc_wrapper=True)
 
 
 @machine_code
