@@ -137,6 +137,11 @@ SPECIFICATIONS = (
         "Whether something unseen (friction, a shelf) carries the next object in its scanned pose",
     ),
     _Spec(
+        "weight_on_stop",
+        _PHYSICS.weight_on_stop,
+        "Whether what carries it can only push, as the stop under a lid, which falls again when it is lifted",
+    ),
+    _Spec(
         "prior_frequency",
         _PHYSICS.prior_frequency,
         "How strongly the learned prior draws the next object to plausible poses; 0 for not at all",
@@ -151,6 +156,14 @@ SPECIFICATIONS = (
         "Hz",
         0.0,
         1e3,
+    ),
+    _Spec(
+        "wall_restitution",
+        _PHYSICS.wall_restitution,
+        "Share of its speed with which that barrier throws back what runs into it",
+        "",
+        0.0,
+        1.0,
     ),
     _Spec(
         "contact_tolerance",

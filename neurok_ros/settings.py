@@ -52,7 +52,9 @@ class Settings:
             elastic_frequency=self["elastic_frequency"],
             damping_rate=self["damping_rate"],
             static_equilibrium=self["static_equilibrium"],
+            weight_on_stop=self["weight_on_stop"],
             prior_frequency=self["prior_frequency"],
             wall_frequency=self["wall_frequency"],
+            wall_restitution=self["wall_restitution"],
             contact_tolerance=self["contact_tolerance"],
         )

@@ -1,7 +1,9 @@
 """What is written in more than one place must say the same in all of them."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -9,12 +11,14 @@ from rclpy.parameter import Parameter
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.mechanics import Outcome
+from neurok_model.physics import PhysicsParameters
 from neurok_msgs.msg import Outcome as OutcomeMessage
 from neurok_msgs.msg import Status
 from neurok_ros.conversions.answers import raise_for_status
 from neurok_ros.conversions.status import ok_status, status_from_error
 from neurok_ros.parameters import SPECIFICATIONS, ParameterSpecification, refuse_bad_values
 from neurok_ros.results import PredictionError
+from neurok_ros.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,6 +77,25 @@ def test_parameter_file_lists_every_parameter_with_its_default() -> None:
     for one in SPECIFICATIONS:
         if one.default == []:
             assert f"# {one.name}:" in text
+
+
+PHYSICAL = [one for one in SPECIFICATIONS if one.name in {field.name for field in fields(PhysicsParameters)}]
+
+
+@pytest.mark.parametrize("specification", PHYSICAL, ids=lambda one: one.name)
+def test_parameters_of_the_object_reach_its_physics(specification: ParameterSpecification) -> None:
+    """A parameter that is declared and then forgotten changes nothing, and nobody would notice."""
+    changed = {
+        bool: lambda value: not value,
+        float: lambda value: 0.5 * value + 0.3,
+        list: lambda value: [1.0, 2.0, 3.0],
+    }
+    value = changed[type(specification.default)](specification.default)
+    values = {one.name: one.default for one in SPECIFICATIONS} | {specification.name: value}
+    node = SimpleNamespace(get_parameter=lambda name: SimpleNamespace(value=values[name]))
+    found = getattr(Settings(node).physics(), specification.name)
+    assert (list(found) if isinstance(value, list) else found) == value
+    assert value != specification.default
 
 
 @pytest.mark.parametrize("specification", SPECIFICATIONS, ids=lambda one: one.name)
