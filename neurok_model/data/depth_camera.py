@@ -51,9 +51,7 @@ class DepthCamera:
 
     def without_errors(self) -> DepthCamera:
         """The same optics with exact and complete depth."""
-        return DepthCamera(
-            self.width, self.height, self.field_of_view, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, np.inf
-        )
+        return DepthCamera(self.width, self.height, self.field_of_view, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, np.inf)
 
     def noise(self, depth: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
         """Standard deviation of a reading at each depth, metres."""
@@ -73,9 +71,7 @@ def viewpoints_around(
     center, radius = 0.5 * (low + high), 0.5 * float(np.linalg.norm(high - low))
     narrow = 0.5 * optics.field_of_view * min(1.0, optics.height / optics.width)
     distance = radius / np.sin(narrow) / rng.uniform(0.5, 0.8, count)
-    azimuth = (
-        rng.uniform(0, 2 * np.pi) + 2 * np.pi * (np.arange(count) + rng.uniform(-0.25, 0.25, count)) / count
-    )
+    azimuth = rng.uniform(0, 2 * np.pi) + 2 * np.pi * (np.arange(count) + rng.uniform(-0.25, 0.25, count)) / count
     elevation = rng.uniform(np.radians(10), np.radians(60), count)
     direction = np.stack(
         [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)], axis=-1

@@ -166,9 +166,7 @@ class ArticulatedObject(GeneratedObject):
         """The surface with every joint at zero."""
         return self._reference
 
-    def part_surface(
-        self, index: int
-    ) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "triangles 3"]]:
+    def part_surface(self, index: int) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "triangles 3"]]:
         """Vertices (reference pose) and triangles of one part; both empty for a part without a surface."""
         rows = dict(self._slices).get(index, slice(0, 0))
         inside = self.part_of_vertex[self.triangles[:, 0]] == index

@@ -131,7 +131,6 @@ def _equalities(articulated: ArticulatedObject) -> str:
         if leader is not part:
             ratio = part.ratio / leader.ratio
             found.append(
-                f'<joint joint1="joint{part.index}" joint2="joint{leader.index}" '
-                f'polycoef="0 {ratio:.17g} 0 0 0"/>'
+                f'<joint joint1="joint{part.index}" joint2="joint{leader.index}" polycoef="0 {ratio:.17g} 0 0 0"/>'
             )
     return "".join(found)

@@ -89,9 +89,7 @@ def lathe(
     return surface.transformed(frame_along(axis), base)
 
 
-def cylinder(
-    start: Vector, end: Vector, radius: float, sides: int = 12, end_radius: float | None = None
-) -> Surface:
+def cylinder(start: Vector, end: Vector, radius: float, sides: int = 12, end_radius: float | None = None) -> Surface:
     """A cylinder, or a cone frustum when ``end_radius`` differs."""
     direction = np.asarray(end, dtype=np.float64) - np.asarray(start, dtype=np.float64)
     length = float(np.linalg.norm(direction))
@@ -146,10 +144,7 @@ def sweep(
         first[index] = carried
     second = np.cross(tangents, first)
     angle = 2 * np.pi * np.arange(sides) / sides
-    offset = (
-        np.cos(angle)[None, :, None] * first[:, None]
-        + flatten * np.sin(angle)[None, :, None] * second[:, None]
-    )
+    offset = np.cos(angle)[None, :, None] * first[:, None] + flatten * np.sin(angle)[None, :, None] * second[:, None]
     vertices = (points[:, None] + radius * offset).reshape(-1, 3)
     triangles = _rings_to_triangles(len(points), sides, closed)
     if closed:
@@ -157,9 +152,7 @@ def sweep(
     return _with_end_caps(vertices, triangles, sides, points[[0, -1]])
 
 
-def ring(
-    center: Vector, axis: Vector, radius: float, bar_radius: float, segments: int = 20, sides: int = 6
-) -> Surface:
+def ring(center: Vector, axis: Vector, radius: float, bar_radius: float, segments: int = 20, sides: int = 6) -> Surface:
     """A torus."""
     angle = 2 * np.pi * np.arange(segments) / segments
     circle = np.stack([np.cos(angle), np.sin(angle), np.zeros(segments)], axis=-1) * radius
@@ -219,15 +212,11 @@ def prism(
     low = np.column_stack([outline, np.zeros(corners)])
     high = np.column_stack([outline, np.full(corners, depth)])
     centers = np.array([[*outline.mean(axis=0), 0.0], [*outline.mean(axis=0), depth]])
-    local = _with_end_caps(
-        np.concatenate([low, high]), _rings_to_triangles(2, corners, closed=False), corners, centers
-    )
+    local = _with_end_caps(np.concatenate([low, high]), _rings_to_triangles(2, corners, closed=False), corners, centers)
     return local.transformed(frame, origin)
 
 
-def rounded_rectangle(
-    width: float, height: float, radius: float, steps: int = 4
-) -> Float[np.ndarray, "corners 2"]:
+def rounded_rectangle(width: float, height: float, radius: float, steps: int = 4) -> Float[np.ndarray, "corners 2"]:
     """Outline of a rectangle centred at the origin with round corners, counter-clockwise."""
     radius = min(radius, 0.49 * width, 0.49 * height)
     angle = np.linspace(0, np.pi / 2, steps)

@@ -189,7 +189,8 @@ def _checked_methods(configuration: InverseKinematicsEvaluation) -> tuple[str, .
 
 def _by_training(
     configuration: InverseKinematicsEvaluation,
-    rows: list[tuple[PoseTask, dict[str, dict[str, float]]]], trained: frozenset[str]
+    rows: list[tuple[PoseTask, dict[str, dict[str, float]]]],
+    trained: frozenset[str],
 ) -> dict[str, dict[str, dict[str, float]]]:
     if configuration.pairs is not None or configuration.source == "metaworld":
         # A real faucet is not of the generated family of that name.

@@ -119,9 +119,7 @@ def _check_extent(points: Float[np.ndarray, "n 3"], field: str, code: ErrorCode)
         raise NeurokError(code, field, f"{len(points)} equal points", "points that do not all coincide")
     if longest_side > LARGEST_OBJECT:
         hint = "; coordinates look like millimetres: divide them by 1000" if longest_side < 20_000 else ""
-        raise NeurokError(
-            ErrorCode.IMPLAUSIBLE_SCALE, field, f"longest side {longest_side:.6g} m", allowed + hint
-        )
+        raise NeurokError(ErrorCode.IMPLAUSIBLE_SCALE, field, f"longest side {longest_side:.6g} m", allowed + hint)
     if longest_side < SMALLEST_OBJECT:
         raise NeurokError(
             ErrorCode.IMPLAUSIBLE_SCALE,

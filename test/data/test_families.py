@@ -87,9 +87,7 @@ def test_rotations_turn_the_material(family: str) -> None:
         rows = np.flatnonzero(built.part_of_vertex == part)
         edges = rest[rows] - rest[rows[0]]
         turned = np.einsum("cij,vj->cvi", rotation_matrix(frames.rotations[:, rows[0]]), edges)
-        np.testing.assert_allclose(
-            frames.vertices[:, rows] - frames.vertices[:, rows[:1]], turned, atol=1e-12
-        )
+        np.testing.assert_allclose(frames.vertices[:, rows] - frames.vertices[:, rows[:1]], turned, atol=1e-12)
 
 
 @pytest.mark.parametrize("family", family_names())

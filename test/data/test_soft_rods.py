@@ -55,12 +55,8 @@ def test_cross_sections_stay_rigid(family: str) -> None:
     rest = built.pose(np.zeros_like(states[:1])).vertices[0]
     for station in (0, 5, 12):
         rows = built.rows_of_station(station)
-        turned = np.einsum(
-            "cij,vj->cvi", rotation_matrix(frames.rotations[:, rows[0]]), rest[rows] - rest[rows[0]]
-        )
-        np.testing.assert_allclose(
-            frames.vertices[:, rows] - frames.vertices[:, rows[:1]], turned, atol=1e-12
-        )
+        turned = np.einsum("cij,vj->cvi", rotation_matrix(frames.rotations[:, rows[0]]), rest[rows] - rest[rows[0]])
+        np.testing.assert_allclose(frames.vertices[:, rows] - frames.vertices[:, rows[:1]], turned, atol=1e-12)
 
 
 def test_clamped_bar_does_not_move_at_its_root() -> None:

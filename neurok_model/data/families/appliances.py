@@ -102,12 +102,8 @@ def _front_loader(draw: Draw, tree: KinematicTree, depth: float, width: float, h
     start = [x + front + 0.002, 0, z]
     thick = draw.uniform(0.02, 0.045)
     door.add(tube(start, [start[0] + thick, 0, z], radius, 0.22 * radius, sides))
-    door.add(
-        lathe([(0.5 * radius, -bulge), (0.8 * radius, 0), (0.8 * radius, 0.6 * thick)], start, FORWARD, sides)
-    )
-    door.add(
-        beveled_box([start[0] + thick, -side * 0.86 * radius, z], [0.02, 0.06, 0.12 * radius + 0.04], 0.005)
-    )
+    door.add(lathe([(0.5 * radius, -bulge), (0.8 * radius, 0), (0.8 * radius, 0.6 * thick)], start, FORWARD, sides))
+    door.add(beveled_box([start[0] + thick, -side * 0.86 * radius, z], [0.02, 0.06, 0.12 * radius + 0.04], 0.005))
     if draw.chance(0.5):
         center = [x - 0.03, 0, z]
         # Fins make the drum's turning visible.

@@ -167,9 +167,7 @@ def fridge(draw: Draw, tree: KinematicTree) -> None:
     share = draw.uniform(0.35, 0.65)
     racks = draw.integer(0, 3)
     for x, y0, y1, z0, z1, hinge_side in zones:
-        door = swing_door(
-            draw, tree, tree.base, (x, y0, y1, z0, z1), front, hinge_side, limit, handle_share=share
-        )
+        door = swing_door(draw, tree, tree.base, (x, y0, y1, z0, z1), front, hinge_side, limit, handle_share=share)
         for index in range(racks):
             z = z0 + (index + 0.6) / (racks + 0.5) * (z1 - z0)
             door.add(open_box([x - 0.05, (y0 + y1) / 2, z], [0.1, 0.7 * (y1 - y0), 0.07], 0.006))

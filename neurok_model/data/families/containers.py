@@ -28,18 +28,14 @@ def lidded_box(draw: Draw, tree: KinematicTree) -> None:
         lid = tree.hinge(tree.base, [-depth / 2 - over / 2, 0, height], -LEFTWARD, (0.0, draw.uniform(1.3, 3.0)))
     elif style == "sliding":
         axis = draw.choice([FORWARD, LEFTWARD, -LEFTWARD])
-        lid = tree.slide(
-            tree.base, axis, (0.0, draw.uniform(0.6, 1.0) * float(np.abs(axis) @ [depth, width, 0]))
-        )
+        lid = tree.slide(tree.base, axis, (0.0, draw.uniform(0.6, 1.0) * float(np.abs(axis) @ [depth, width, 0])))
     else:
         lid = tree.slide(tree.base, UPWARD, (0.0, draw.uniform(0.5, 1.5) * height))
     _box_lid(draw, lid, (depth, width, height), wall, over)
     if draw.chance(0.6):
         side = draw.choice([-1, 1])
         for sign in (side, -side):
-            tree.base.add(
-                *handle(draw, [0, sign * width / 2, 0.6 * height], sign * LEFTWARD, FORWARD, 0.3 * depth)
-            )
+            tree.base.add(*handle(draw, [0, sign * width / 2, 0.6 * height], sign * LEFTWARD, FORWARD, 0.3 * depth))
 
 
 def _box_lid(draw: Draw, lid: Part, extent: tuple[float, float, float], wall: float, over: float) -> None:
@@ -118,9 +114,7 @@ def trash_can(draw: Draw, tree: KinematicTree) -> None:
     if draw.chance(0.6):
         lid.add(beveled_box([1.03 * top + 0.01, 0, height + 0.5 * thick], [0.03, 0.3 * top, thick], 0.003))
     if style == "pedal":
-        pedal = tree.hinge_following(
-            lid, tree.base, [0.6 * bottom, 0, 0.05], LEFTWARD, draw.uniform(0.1, 0.2)
-        )
+        pedal = tree.hinge_following(lid, tree.base, [0.6 * bottom, 0, 0.05], LEFTWARD, draw.uniform(0.1, 0.2))
         pedal.add(beveled_box([bottom + 0.03, 0, 0.05], [0.08, 0.4 * bottom, 0.012], 0.003))
     elif draw.chance(0.3):
         for sign in (-1, 1):
@@ -210,11 +204,7 @@ def _clam_case(draw: Draw, tree: KinematicTree) -> None:
     carrier.add(sweep(path, draw.uniform(0.005, 0.01), 6))
     for sign in (-1, 1):
         if draw.chance(0.7):
-            latch = (
-                tree.hinge(lid, [depth / 2, 0, low + 0.02], LEFTWARD, (-1.5, 0.0))
-                if draw.chance(0.15)
-                else lid
-            )
+            latch = tree.hinge(lid, [depth / 2, 0, low + 0.02], LEFTWARD, (-1.5, 0.0)) if draw.chance(0.15) else lid
             latch.add(box([depth / 2 + 0.004, sign * 0.3 * width, low + 0.005], [0.008, 0.05, 0.04]))
 
 
@@ -273,9 +263,7 @@ def bucket(draw: Draw, tree: KinematicTree) -> None:
     reach = 1.08 * top + bar + draw.uniform(0.0, 0.01)
     inside = 0.9 * top * np.cos(np.pi / sides)
     for sign in (-1, 1):
-        tree.base.add(
-            cylinder([0, sign * inside, pivot], [0, sign * (reach + 0.012), pivot], 0.012, 8)
-        )
+        tree.base.add(cylinder([0, sign * inside, pivot], [0, sign * (reach + 0.012), pivot], 0.012, 8))
     rise = draw.uniform(1.12, 1.35) * reach
     angle = np.linspace(0, np.pi, 13)
     arcs = [1, -1] if draw.chance(0.2) else [0]

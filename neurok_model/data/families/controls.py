@@ -34,9 +34,7 @@ def room_door(draw: Draw, tree: KinematicTree) -> None:
     if draw.chance(0.3):
         wall = draw.uniform(0.2, 0.6)
         for sign in (-1, 1):
-            tree.base.add(
-                box([0, sign * (width / 2 + post + wall / 2), height / 2], [0.7 * depth, wall, height])
-            )
+            tree.base.add(box([0, sign * (width / 2 + post + wall / 2), height / 2], [0.7 * depth, wall, height]))
     side, swing = draw.sign(), draw.sign()
     x = swing * (depth - leaf) / 2
     anchor = [x + swing * leaf / 2, side * width / 2, 0]
@@ -44,9 +42,7 @@ def room_door(draw: Draw, tree: KinematicTree) -> None:
     door.add(*door_leaf(draw, [x, 0, height / 2], [leaf, 0.985 * width, 0.985 * height], draw.chance(0.2)))
     y, z = -side * draw.uniform(0.38, 0.44) * width, draw.uniform(0.42, 0.55) * height
     lever_turns = draw.chance(0.6)
-    lever = (
-        tree.hinge(door, [x, y, z], FORWARD * side, (0.0, draw.uniform(0.5, 1.1))) if lever_turns else door
-    )
+    lever = tree.hinge(door, [x, y, z], FORWARD * side, (0.0, draw.uniform(0.5, 1.1))) if lever_turns else door
     if lever_turns or draw.chance(0.5):
         length, bar = draw.uniform(0.09, 0.15), draw.uniform(0.007, 0.012)
         lever.add(cylinder([x - leaf / 2 - 0.055, y, z], [x + leaf / 2 + 0.055, y, z], bar, 8))
@@ -80,9 +76,7 @@ def lever(draw: Draw, tree: KinematicTree) -> None:
         cheeks = draw.chance(0.5) and not joystick
         if cheeks:
             for sign in (-1, 1):
-                tree.base.add(
-                    box(pivot + [0, sign * 2.2 * radius, radius], [4 * radius, 1.2 * radius, 4 * radius])
-                )
+                tree.base.add(box(pivot + [0, sign * 2.2 * radius, radius], [4 * radius, 1.2 * radius, 4 * radius]))
         part: Part = tree.hinge(tree.base, pivot, LEFTWARD, (-backward, forward))
         if joystick:
             part.add(ellipsoid(pivot, [1.6 * radius] * 3, 10, 6))
@@ -131,9 +125,7 @@ def dial(draw: Draw, tree: KinematicTree) -> None:
 def _knob(draw: Draw, place: np.ndarray, radius: float, room: float) -> list[Surface]:
     """A knob whose pointer stays within ``room`` metres of its axis, so that neighbours never meet."""
     depth = radius * draw.uniform(0.4, 1.2)
-    disc = lathe(
-        [(radius, 0), (radius * draw.uniform(0.75, 1.0), depth)], place, FORWARD, draw.choice([6, 12, 18])
-    )
+    disc = lathe([(radius, 0), (radius * draw.uniform(0.75, 1.0), depth)], place, FORWARD, draw.choice([6, 12, 18]))
     style = draw.choice(["pointer", "wing", "crank", "bar"])
     if style == "pointer":
         return [
@@ -143,9 +135,7 @@ def _knob(draw: Draw, place: np.ndarray, radius: float, room: float) -> list[Sur
     if style == "wing":
         return [
             disc,
-            beveled_box(
-                place + [1.2 * depth, 0, 0], [0.8 * depth, 0.35 * radius, 1.9 * radius], 0.05 * radius
-            ),
+            beveled_box(place + [1.2 * depth, 0, 0], [0.8 * depth, 0.35 * radius, 1.9 * radius], 0.05 * radius),
         ]
     if style == "crank":
         peg = place + [depth, 0, 0.7 * radius]
@@ -189,9 +179,7 @@ def switch(draw: Draw, tree: KinematicTree) -> None:
         elif style == "button":
             reach = draw.uniform(0.008, 0.03)
             part = tree.slide(tree.base, -FORWARD, (0.0, 0.8 * reach))
-            part.add(
-                cylinder(place - [0.5 * plate, 0, 0], place + [reach, 0, 0], 0.3 * unit, draw.choice([4, 14]))
-            )
+            part.add(cylinder(place - [0.5 * plate, 0, 0], place + [reach, 0, 0], 0.3 * unit, draw.choice([4, 14])))
         else:
             travel = 0.35 * height
             part = tree.slide(tree.base, UPWARD, (-travel, travel))

@@ -115,9 +115,7 @@ def rack_behind_flap(tree: KinematicTree, flap: Part, travel: float, clearance: 
     return rack
 
 
-def carcass(
-    draw: Draw, tree: KinematicTree, size: tuple[float, float, float], lift: float, wall: float
-) -> None:
+def carcass(draw: Draw, tree: KinematicTree, size: tuple[float, float, float], lift: float, wall: float) -> None:
     """A body that is open to the front, ``lift`` metres above the floor on legs or a plinth.
 
     Args:

@@ -29,9 +29,7 @@ def laptop(draw: Draw, tree: KinematicTree) -> None:
         if outline:
             shape = rounded_rectangle(length, breadth, radius)
             return prism(shape, thickness, origin=[x, 0, z])
-        return beveled_box(
-            [x, 0, z + thickness / 2], [length, breadth, thickness], draw.uniform(0.0, 0.4) * thickness
-        )
+        return beveled_box([x, 0, z + thickness / 2], [length, breadth, thickness], draw.uniform(0.0, 0.4) * thickness)
 
     tree.base.add(slab(0.0, lift, base, depth, width))
     top = lift + base
@@ -40,9 +38,7 @@ def laptop(draw: Draw, tree: KinematicTree) -> None:
     anchor = [-depth / 2 - draw.uniform(-0.01, 0.006), 0, anchor_z]
     opened = draw.uniform(1.7, 3.2)
     cover = tree.hinge(tree.base, anchor, -LEFTWARD, (0.0, opened))
-    cover.add(
-        slab((1 - shrink) * -depth / 2, top + gap, lid, shrink * depth, draw.uniform(0.95, 1.0) * width)
-    )
+    cover.add(slab((1 - shrink) * -depth / 2, top + gap, lid, shrink * depth, draw.uniform(0.95, 1.0) * width))
     if draw.chance(0.7):
         rows, columns = draw.integer(4, 6), draw.integer(8, 15)
         low = np.array([-draw.uniform(0.3, 0.42) * depth, -draw.uniform(0.38, 0.46) * width, top - 0.001])

@@ -58,9 +58,7 @@ def oven(draw: Draw, tree: KinematicTree) -> None:
         for px in (-0.22, 0.22):
             for py in (-0.25, 0.25):
                 plate = [px * depth, py * width, top - 0.002]
-                tree.base.add(
-                    cylinder(plate, [plate[0], plate[1], top + 0.008], draw.uniform(0.06, 0.11), 14)
-                )
+                tree.base.add(cylinder(plate, [plate[0], plate[1], top + 0.008], draw.uniform(0.06, 0.11), 14))
 
 
 def _knobs(draw: Draw, tree: KinematicTree, center: Vector, width: float, height: float) -> None:
@@ -89,9 +87,7 @@ def microwave(draw: Draw, tree: KinematicTree) -> None:
     x, low, high = depth / 2, lift, lift + height
     y0, y1 = (-width / 2 + panel, width / 2) if side > 0 else (-width / 2, width / 2 - panel)
     panel_y = (-width / 2 + panel / 2) if side > 0 else (width / 2 - panel / 2)
-    tree.base.add(
-        beveled_box([x + front / 2, panel_y, (low + high) / 2], [front, 0.97 * panel, height], 0.2 * front)
-    )
+    tree.base.add(beveled_box([x + front / 2, panel_y, (low + high) / 2], [front, 0.97 * panel, height], 0.2 * front))
     divider = y0 if side > 0 else y1
     tree.base.add(box([0, divider, (low + high) / 2], [0.95 * depth, wall, height - 2 * wall]))
     swing_door(
@@ -121,7 +117,5 @@ def microwave(draw: Draw, tree: KinematicTree) -> None:
     if draw.chance(0.4):
         top = np.array([0.0, 0.0, lift + height])
         tree.base.add(
-            key_field(
-                top + [-0.3 * depth, -0.3 * width, -0.001], top + [0.1 * depth, 0.1 * width, 0.003], 2, 8, 0.4
-            )
+            key_field(top + [-0.3 * depth, -0.3 * width, -0.001], top + [0.1 * depth, 0.1 * width, 0.003], 2, 8, 0.4)
         )

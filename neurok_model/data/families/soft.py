@@ -94,9 +94,7 @@ def elastic_bar(draw: Draw) -> GeneratedObject:
     body = RodBody(stations, root, frame)
     share = stations / length
     taper = (
-        1.0
-        - draw.uniform(-0.3, 0.8) * share
-        + draw.uniform(0.0, 0.25) * np.sin(draw.uniform(1.0, 4.0) * np.pi * share)
+        1.0 - draw.uniform(-0.3, 0.8) * share + draw.uniform(0.0, 0.25) * np.sin(draw.uniform(1.0, 4.0) * np.pi * share)
     )
     body.add_skin(_skin(stations, _outline(draw, 4 * draw.integer(2, 4)), width * np.maximum(taper, 0.12)))
     if draw.chance(0.35):
@@ -224,7 +222,5 @@ def plush_body(draw: Draw) -> GeneratedObject:
         modes = np.concatenate([modes, _bending(cosine_modes(stations, 1), [ALONG])])
         amplitude = np.append(amplitude, draw.uniform(0.4, 1.2))
     amplitude = _without_folds(amplitude, modes, 0.5 * width * profile)
-    base = (
-        [cylinder([0, 0, -0.03 * length], [0, 0, 0.01 * length], 0.6 * width, 16)] if draw.chance(0.4) else []
-    )
+    base = [cylinder([0, 0, -0.03 * length], [0, 0, 0.01 * length], 0.6 * width, 16)] if draw.chance(0.4) else []
     return RodObject("plush_body", ObjectKind.ELASTIC, body, modes, amplitude, base)

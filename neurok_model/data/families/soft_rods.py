@@ -53,9 +53,7 @@ class RodBody:
         self.bindings.append(np.full(len(surface.vertices), station))
 
 
-def clamped_bending_modes(
-    stations: Float[np.ndarray, " stations"], count: int
-) -> Float[np.ndarray, "modes segments"]:
+def clamped_bending_modes(stations: Float[np.ndarray, " stations"], count: int) -> Float[np.ndarray, "modes segments"]:
     """Curvature of the Euler-Bernoulli clamped-free beam modes at the middle of each segment.
 
     Each mode is scaled so that its absolute curvature integrates to one: its coordinate is the total
@@ -117,9 +115,7 @@ class RodObject(GeneratedObject):
         self._offset = self._skin.vertices - body.stations[self._binding][:, None] * [0.0, 0.0, 1.0]
         self._fixed = merged(fixed) if fixed else Surface(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64))
         self.triangles = merged([self._fixed, self._skin]).triangles.astype(np.int64)
-        self.part_of_vertex = np.repeat([0, 1], [len(self._fixed.vertices), len(self._offset)]).astype(
-            np.int64
-        )
+        self.part_of_vertex = np.repeat([0, 1], [len(self._fixed.vertices), len(self._offset)]).astype(np.int64)
         reference = self._section_frames(np.zeros((1, len(modes))))[0]
         self._reference_inverse = quaternion_conjugate(reference)
 

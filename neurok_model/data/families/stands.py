@@ -45,9 +45,7 @@ def folding_chair(draw: Draw, tree: KinematicTree) -> None:
         seat = tree.hinge_following(front, tree.base, [0, 0, seat_z], LEFTWARD, ratio)
         depth = draw.uniform(0.3, 0.42) * height
         if draw.chance(0.5):
-            seat.add(
-                beveled_box([0, 0, seat_z + depth / 2 - 0.05], [0.03, 2 * inner - 2 * bar, depth], 0.008)
-            )
+            seat.add(beveled_box([0, 0, seat_z + depth / 2 - 0.05], [0.03, 2 * inner - 2 * bar, depth], 0.008))
         else:
             for index in range(5):
                 z = seat_z - 0.04 + (index + 0.5) / 5 * depth
@@ -117,9 +115,7 @@ def swing_arm(draw: Draw, tree: KinematicTree) -> None:
             z = (index + 1) * pitch
             limit = draw.uniform(0.7, 1.5)
             rail = tree.hinge(tree.base, [0, 0, z], UPWARD, (-limit, limit))
-            rail.add(
-                cylinder([0, 0, z], [length, 0, z], 0.5 * bar, 8), ellipsoid([length, 0, z], [bar] * 3, 8, 6)
-            )
+            rail.add(cylinder([0, 0, z], [length, 0, z], 0.5 * bar, 8), ellipsoid([length, 0, z], [bar] * 3, 8, 6))
             rail.add(cylinder([0, 0, z - bar], [0, 0, z + bar], 1.5 * bar, 10))
         return
     z = draw.uniform(0.2, 0.5)
@@ -129,9 +125,7 @@ def swing_arm(draw: Draw, tree: KinematicTree) -> None:
             cylinder([0, 0, z - 2 * bar], [0, 0, z + 2 * bar], 1.2 * bar, 10),
         )
     else:
-        tree.base.add(
-            cylinder([0, 0, 0], [0, 0, z], 2 * bar, 12), box([0, 0, 0.01], [8 * bar, 8 * bar, 0.02])
-        )
+        tree.base.add(cylinder([0, 0, 0], [0, 0, z], 2 * bar, 12), box([0, 0, 0.01], [8 * bar, 8 * bar, 0.02]))
     place, part = np.array([0.0, 0.0, z]), tree.base
     for _ in range(draw.integer(1, 3)):
         part = tree.hinge(part, place, UPWARD, (-draw.uniform(0.4, 1.4), draw.uniform(0.4, 1.4)))
@@ -178,9 +172,7 @@ def globe(draw: Draw, tree: KinematicTree) -> None:
         swivel = tree.hinge(tree.base, [0, 0, 0], UPWARD, (-1.0, 1.0))
     angle = np.linspace(-np.pi / 2, np.pi / 2, 12)
     start = np.pi if upright else -np.pi / 2
-    arc = center + 1.15 * radius * np.stack(
-        [np.cos(angle + start), np.zeros(12), np.sin(angle + start)], axis=-1
-    )
+    arc = center + 1.15 * radius * np.stack([np.cos(angle + start), np.zeros(12), np.sin(angle + start)], axis=-1)
     axis = np.array([0.0, 0, 1]) if upright else np.array([1.0, 0, 0])
     bow = sweep(arc, 0.05 * radius, 6)
     if upright:
@@ -258,9 +250,7 @@ def office_chair(draw: Draw, tree: KinematicTree) -> None:
         seat.add(beveled_box([0, 0, seat_height + thick / 2], [width, width, thick], 0.3 * thick))
     if draw.chance(0.85):
         hinge = [-0.48 * width, 0, seat_height + thick]
-        back = (
-            tree.hinge(seat, hinge, -LEFTWARD, (-0.15, draw.uniform(0.2, 0.8))) if draw.chance(0.6) else seat
-        )
+        back = tree.hinge(seat, hinge, -LEFTWARD, (-0.15, draw.uniform(0.2, 0.8))) if draw.chance(0.6) else seat
         tall = draw.uniform(0.25, 0.65)
         back.add(beveled_box([hinge[0], 0, hinge[2] + 0.12 + tall / 2], [0.05, 0.9 * width, tall], 0.012))
         back.add(box([hinge[0], 0, hinge[2] + 0.08], [0.03, 0.08, 0.2]))

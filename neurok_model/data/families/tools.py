@@ -70,9 +70,7 @@ def scissors(draw: Draw, tree: KinematicTree) -> None:
             )
         )
         angle = 2 * np.pi * np.arange(16) / 16
-        oval = np.stack(
-            [loop * draw.uniform(1.0, 1.5) * np.cos(angle), loop * np.sin(angle), np.zeros(16)], axis=-1
-        )
+        oval = np.stack([loop * draw.uniform(1.0, 1.5) * np.cos(angle), loop * np.sin(angle), np.zeros(16)], axis=-1)
         part.add(sweep(center + oval, bar, 6, closed=True))
     _set_down(draw, tree, blade)
 
@@ -168,18 +166,14 @@ def syringe(draw: Draw, tree: KinematicTree) -> None:
                 sides=sides,
             )
         )
-        tree.base.add(
-            cylinder([0, 0, -draw.uniform(0.1, 0.5) * length], [0, 0, 0], 0.1 * radius, 6, 0.3 * radius)
-        )
+        tree.base.add(cylinder([0, 0, -draw.uniform(0.1, 0.5) * length], [0, 0, 0], 0.1 * radius, 6, 0.3 * radius))
     flange = draw.choice(["ring", "wings", "feet"])
     if flange == "ring":
         tree.base.add(tube([0, 0, 0.96 * length], [0, 0, length], 1.4 * radius, 0.5 * radius, sides))
     elif flange == "wings":
         for sign in (-1, 1):
             tree.base.add(
-                beveled_box(
-                    [0, sign * 1.6 * radius, 0.97 * length], [radius, 1.4 * radius, 0.04 * length], 0.1 * wall
-                )
+                beveled_box([0, sign * 1.6 * radius, 0.97 * length], [radius, 1.4 * radius, 0.04 * length], 0.1 * wall)
             )
     else:
         tree.base.add(beveled_box([0, 0, 0], [1.5 * radius, 5 * radius, 0.04 * length], 0.1 * wall))
@@ -196,9 +190,7 @@ def syringe(draw: Draw, tree: KinematicTree) -> None:
     if draw.chance(0.5):
         plunger.add(cylinder([0, 0, 1.05 * length], [0, 0, 1.09 * length], 1.1 * radius, sides))
     else:
-        plunger.add(
-            cylinder([0, -3 * radius, 1.06 * length], [0, 3 * radius, 1.06 * length], 0.5 * radius, 8)
-        )
+        plunger.add(cylinder([0, -3 * radius, 1.06 * length], [0, 3 * radius, 1.06 * length], 0.5 * radius, 8))
     if draw.chance(0.6):
         tree.transform(axis_rotation(LEFTWARD, np.pi / 2), [0, 0, 2 * radius])
 
@@ -212,9 +204,7 @@ def stapler(draw: Draw, tree: KinematicTree) -> None:
     tree.base.add(beveled_box([0, 0, base / 2], [length, width, base], 0.2 * base))
     anchor = [-0.45 * length, 0, base + 0.3 * arm]
     for sign in (-1, 1):
-        tree.base.add(
-            box([anchor[0], sign * 0.46 * width, base + 0.2 * arm], [0.08 * length, 0.06 * width, 0.6 * arm])
-        )
+        tree.base.add(box([anchor[0], sign * 0.46 * width, base + 0.2 * arm], [0.08 * length, 0.06 * width, 0.6 * arm]))
     rest = draw.uniform(0.0, 0.15)
     upper = tree.hinge(tree.base, anchor, -LEFTWARD, (0.0, draw.uniform(0.4, 1.9)))
     reach = length * draw.uniform(0.85, 1.05)
@@ -223,9 +213,7 @@ def stapler(draw: Draw, tree: KinematicTree) -> None:
     )
     upper.add(body.turned(-LEFTWARD, rest, anchor))
     if draw.chance(0.4):
-        middle = (
-            tree.hinge(tree.base, anchor, -LEFTWARD, (-0.02, 0.9 * rest + 0.01)) if rest > 0.06 else upper
-        )
+        middle = tree.hinge(tree.base, anchor, -LEFTWARD, (-0.02, 0.9 * rest + 0.01)) if rest > 0.06 else upper
         middle.add(
             box(
                 [anchor[0] + 0.45 * reach, 0, base + 0.01 * length],
@@ -234,9 +222,7 @@ def stapler(draw: Draw, tree: KinematicTree) -> None:
         )
     if draw.chance(0.4):
         grip = [anchor[0] + 1.1 * reach, 0, base + 0.5 * arm]
-        upper.add(
-            beveled_box(grip, [0.3 * length, 0.3 * width, 0.3 * arm], 0.002).turned(-LEFTWARD, rest, anchor)
-        )
+        upper.add(beveled_box(grip, [0.3 * length, 0.3 * width, 0.3 * arm], 0.002).turned(-LEFTWARD, rest, anchor))
 
 
 @articulated_family("book")

@@ -51,9 +51,7 @@ def window(draw: Draw, tree: KinematicTree) -> None:
         tree.base.add(box([0.3 * sill[0], 0, -0.015], sill))
     style = draw.choice(["casement", "casement", "sideways", "vertical", "tilting"])
     sash, leaf = draw.uniform(0.03, 0.06), draw.uniform(0.02, 0.04)
-    opening = _Opening(
-        width - 2 * border, height - 2 * border, depth, height / 2, sash, leaf, draw.integer(0, 2)
-    )
+    opening = _Opening(width - 2 * border, height - 2 * border, depth, height / 2, sash, leaf, draw.integer(0, 2))
     if style == "casement":
         _casements(draw, tree, opening)
     elif style == "tilting":

@@ -129,9 +129,7 @@ def _append_joint(
     if kind == mujoco.mjtJoint.mjJNT_FREE:
         return _free_joint(tree, parent, data.xpos[model.jnt_bodyid[joint]].copy(), free_joint_limits)
     if kind == mujoco.mjtJoint.mjJNT_BALL:
-        raise NeurokError(
-            ErrorCode.INVALID_PARAMETER, "joint", model.joint(joint).name, "hinge, slide or free joints"
-        )
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "joint", model.joint(joint).name, "hinge, slide or free joints")
     anchor, axis = data.xanchor[joint].copy(), data.xaxis[joint].copy()
     hinge = kind == mujoco.mjtJoint.mjJNT_HINGE
     leader, ratio = leaders.get(joint, (-1, 0.0))
@@ -144,17 +142,13 @@ def _append_joint(
     reference = float(model.qpos0[model.jnt_qposadr[joint]])
     limits = (float(model.jnt_range[joint, 0]) - reference, float(model.jnt_range[joint, 1]) - reference)
     if not model.jnt_limited[joint]:
-        limits = (
-            (-np.pi, np.pi) if hinge else (-0.5 * float(model.stat.extent), 0.5 * float(model.stat.extent))
-        )
+        limits = (-np.pi, np.pi) if hinge else (-0.5 * float(model.stat.extent), 0.5 * float(model.stat.extent))
     part = tree.hinge(parent, anchor, axis, limits) if hinge else tree.slide(parent, axis, limits)
     part_of_joint[joint] = part
     return part
 
 
-def _free_joint(
-    tree: KinematicTree, parent: Part, origin: Float[np.ndarray, " 3"], limits: FreeJointLimits
-) -> Part:
+def _free_joint(tree: KinematicTree, parent: Part, origin: Float[np.ndarray, " 3"], limits: FreeJointLimits) -> Part:
     part = parent
     for index, (lower, upper) in enumerate(limits):
         axis = np.eye(3)[index % 3]
@@ -168,19 +162,13 @@ def _free_joint(
 def _add_surfaces(
     model: mujoco.MjModel, data: mujoco.MjData, part_of_body: dict[int, Part], groups: Sequence[int]
 ) -> None:
-    geoms = [
-        i
-        for i in range(model.ngeom)
-        if int(model.geom_bodyid[i]) in part_of_body and model.geom_bodyid[i] > 0
-    ]
+    geoms = [i for i in range(model.ngeom) if int(model.geom_bodyid[i]) in part_of_body and model.geom_bodyid[i] > 0]
     shown = [i for i in geoms if int(model.geom_group[i]) in groups]
     for geom in shown or geoms:
         surface = _geom_surface(model, geom)
         if surface is not None:
             rotation = data.geom_xmat[geom].reshape(3, 3)
-            part_of_body[int(model.geom_bodyid[geom])].add(
-                surface.transformed(rotation, data.geom_xpos[geom])
-            )
+            part_of_body[int(model.geom_bodyid[geom])].add(surface.transformed(rotation, data.geom_xpos[geom]))
 
 
 def _geom_surface(model: mujoco.MjModel, geom: int) -> Surface | None:
