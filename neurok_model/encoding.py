@@ -34,10 +34,7 @@ class EncodedScan:
         points = self._tensor(box.apply(samples.points))[None]
         normals = self._tensor(box.direction(samples.normals))[None]
         prior = self._networks.prior_encoder(*self._as_trained(points, normals))
-        still = torch.zeros_like(points)[:, None]
-        identity = still.new_zeros(*still.shape[:-1], 8)
-        identity[..., 0] = 1.0
-        posterior = self._networks.deformation_encoder(prior, points, normals, still, identity)
+        posterior = self._networks.rest_posterior(prior, points, normals)
         bound = self._networks.decoder.bind(points, normals, prior)
         return bound, prior, posterior.mean[0, 0]
 

@@ -29,8 +29,16 @@ def seed_in_split(split: str, generator: np.random.Generator) -> int:
     Raises:
         NeurokError: for an unknown split.
     """
-    checked_split(split)
-    return int(generator.integers(2**40)) * len(SPLIT_NAMES) + SPLIT_NAMES.index(split)
+    return numbered_seed(split, int(generator.integers(2**40)))
+
+
+def numbered_seed(split: str, index: int) -> int:
+    """The instance seed with a number within a split: the same for everyone who asks, unlike a drawn one.
+
+    Raises:
+        NeurokError: for an unknown split.
+    """
+    return index * len(SPLIT_NAMES) + SPLIT_NAMES.index(checked_split(split))
 
 
 def checked_split(split: str) -> str:

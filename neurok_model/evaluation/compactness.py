@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from neurok_model.data.families import build_object, family_names
-from neurok_model.data.splits import SPLIT_NAMES
+from neurok_model.data.splits import SPLIT_NAMES, numbered_seed
 from neurok_model.evaluation.trained_families import trained_families
 from neurok_model.geometry import TriangleMesh
 from neurok_model.networks import load_checkpoint
@@ -56,7 +56,7 @@ def evaluate_compactness(configuration: CompactnessEvaluation, console: Console)
     for family in track(families_trained, "encoding", console=console):
         generator = np.random.default_rng((configuration.seed, SPLIT_NAMES.index("test")))
         for index in range(configuration.instances):
-            instance = build_object(family, index * len(SPLIT_NAMES) + SPLIT_NAMES.index("test"))
+            instance = build_object(family, numbered_seed("test", index))
             if instance.degrees_of_freedom == 0:
                 continue
             frames = instance.pose(instance.sample_states(generator, 1))

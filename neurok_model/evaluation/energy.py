@@ -30,23 +30,20 @@ from neurok_model.mechanics import (
     Integrator,
     LagrangianSystem,
     MassProportional,
+    MechanicsConfiguration,
     Outcome,
     Rollout,
     RolloutSettings,
     State,
     Variational,
-    WallDamping,
-    Walls,
     apply_impulse,
+    damping_of_walls,
     rollout,
 )
 from neurok_model.predictor import Predictor
 
 DAMPING_RATE = 0.5
 """Of the damped motions [1/s]."""
-
-WALL_RESTITUTION = 0.1
-"""Of the damped motions of encoded scans."""
 
 DEFAULT = Variational.name
 
@@ -167,8 +164,8 @@ def _judge_case(
 
 def _damping(system: LagrangianSystem) -> tuple[Damping, ...]:
     """The standard terms: a share of the mass matrix, and what walls take out of what runs into them."""
-    walls = [term for term in system.potentials if isinstance(term, Walls)]
-    return (MassProportional(DAMPING_RATE), *(WallDamping(wall, WALL_RESTITUTION) for wall in walls))
+    walls = damping_of_walls(system.potentials, MechanicsConfiguration.wall_restitution)
+    return (MassProportional(DAMPING_RATE), *walls)
 
 
 def _run(case: MotionCase, method: Integrator, configuration: EnergyEvaluation) -> Rollout:

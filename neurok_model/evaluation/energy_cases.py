@@ -13,7 +13,7 @@ from torch import Tensor
 from neurok_model.data.families import build_object, family_names
 from neurok_model.data.kinematic_tree import ArticulatedObject
 from neurok_model.data.simulation import build_scene, simulated_family_names
-from neurok_model.data.splits import SPLIT_NAMES, family_generator
+from neurok_model.data.splits import family_generator, numbered_seed
 from neurok_model.evaluation.oracle import OraclePhysics, oracle_model
 from neurok_model.geometry import TriangleMesh
 from neurok_model.mechanics import Elastic, FreeBody, LagrangianSystem, OnOwnCoordinates, State
@@ -64,7 +64,7 @@ def articulated_case(family: str, dtype: torch.dtype, candidates: int, floating:
     Raises:
         NeurokError: for a family that is not articulated.
     """
-    articulated = build_object(family, _held_out_seed(index))
+    articulated = build_object(family, numbered_seed("test", index))
     assert isinstance(articulated, ArticulatedObject)
     generator = family_generator(family, index, STREAM)
     state = articulated.state_range.mean(axis=1)
@@ -101,17 +101,13 @@ def encoded_case(predictor: Predictor, family: str, dtype: torch.dtype, candidat
 
 def held_out_scan(family: str, index: int = 0) -> TriangleMesh:
     """The surface of a test-split instance, in a random pose where it is articulated."""
-    seed = _held_out_seed(index)
+    seed = numbered_seed("test", index)
     if family in simulated_family_names():
         scene = build_scene(family, seed)
         return TriangleMesh(scene.rest_vertices, scene.triangles)
     built = build_object(family, seed)
     states = built.sample_states(family_generator(family, index, STREAM + 1), 1)
     return TriangleMesh(built.pose(states).vertices[0], built.triangles)
-
-
-def _held_out_seed(index: int) -> int:
-    return index * len(SPLIT_NAMES) + SPLIT_NAMES.index("test")
 
 
 def _moving(system: LagrangianSystem, generator: np.random.Generator, candidates: int, mass: float) -> State:

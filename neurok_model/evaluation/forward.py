@@ -34,6 +34,11 @@ SMALLEST_MOTION = 0.005
 FILM_FRAMES = 6
 
 
+def target_of(group: str) -> float:
+    """The error that a record of a group should stay within, whether a part is filled or not."""
+    return TARGETS[group.removeprefix("volume_inertia/")]
+
+
 @dataclass(frozen=True)
 class ForwardEvaluation:
     """What to evaluate.
@@ -186,7 +191,7 @@ def _result(sums: dict[str, RunningSums], counted: dict[str, int], skipped: dict
         }
     result["families"] = result.pop("family")
     result["typical"] = {
-        name: sums.get(name, RunningSums()).typical(TARGETS[name.removeprefix("volume_inertia/")])
+        name: sums.get(name, RunningSums()).typical(target_of(name))
         for name in (*TARGETS, *(name for name in sums if name.startswith("volume_inertia/")))
     }
     result["beaten_by_baseline"] = {

@@ -11,7 +11,7 @@ from scipy.special import ellipk
 
 from neurok_model.data.families import build_object
 from neurok_model.data.kinematic_tree import ArticulatedObject, JointType, Part
-from neurok_model.data.splits import SPLIT_NAMES
+from neurok_model.data.splits import numbered_seed
 from neurok_model.evaluation.oracle import OraclePhysics, oracle_model
 from neurok_model.geometry.sampling import triangle_areas_and_normals
 from neurok_model.mechanics import Impulse, RolloutSettings
@@ -40,7 +40,7 @@ class LidResult:
 
 def lid_of(family: str, index: int = 0) -> tuple[ArticulatedObject, Part] | None:
     """A test-split object with one hinge whose part carries everything that moves, or None for other objects."""
-    built = build_object(family, index * len(SPLIT_NAMES) + SPLIT_NAMES.index("test"))
+    built = build_object(family, numbered_seed("test", index))
     if not isinstance(built, ArticulatedObject) or built.degrees_of_freedom != 1:
         return None
     moving = [part for part in built.joints if part.joint is not JointType.FIXED]

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neurok_model.evaluation.energy import EnergyEvaluation, evaluate_energy
-from neurok_model.evaluation.forward import TARGETS, ForwardEvaluation, evaluate_forward
+from neurok_model.evaluation.forward import ForwardEvaluation, evaluate_forward, target_of
 from neurok_model.evaluation.reporting import method_table, write_json
 
 
@@ -54,7 +54,7 @@ class Forward:
             console.print(method_table(table, f"{name}: vertex error as a share of the true motion, by seconds"))
         for name, figures in result["typical"].items():
             title = name.replace("volume_inertia/", "a part filled, ")
-            target = TARGETS[name.removeprefix("volume_inertia/")]
+            target = target_of(name)
             console.print(method_table(figures["median"], f"{title}: median over the records"))
             console.print(method_table(figures["within_target"], f"{title}: share of the records within {target:.0%}"))
         for record, reason in result["skipped"].items():

@@ -17,7 +17,7 @@ from torch import Tensor
 from neurok_model.data.families import build_object, family_names
 from neurok_model.data.generated_object import GeneratedObject, lumped_areas
 from neurok_model.data.metaworld import METAWORLD, metaworld_names, metaworld_object
-from neurok_model.data.splits import SPLIT_NAMES
+from neurok_model.data.splits import SPLIT_NAMES, numbered_seed
 from neurok_model.errors import NeurokError
 from neurok_model.evaluation.latent_object import LatentObject
 from neurok_model.evaluation.reporting import mean_figures
@@ -86,8 +86,7 @@ def _objects(
                 skipped[family] = str(error)
                 continue
         else:
-            seeds = (index * len(SPLIT_NAMES) + SPLIT_NAMES.index("test") for index in range(configuration.instances))
-            instances = [build_object(family, seed) for seed in seeds]
+            instances = [build_object(family, numbered_seed("test", index)) for index in range(configuration.instances)]
         for instance in instances:
             if instance.degrees_of_freedom:
                 yield family, instance, instance.sample_states(generator, 1)[0]

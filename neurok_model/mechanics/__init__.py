@@ -50,7 +50,7 @@ from neurok_model.mechanics.rollout import RolloutSettings, rollout, step_count
 from neurok_model.mechanics.support import Support
 from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State
 from neurok_model.mechanics.trajectory import Rollout, Trajectories
-from neurok_model.mechanics.wall_damping import WallDamping
+from neurok_model.mechanics.wall_damping import WallDamping, damping_of_walls
 from neurok_model.reduction.embedding import Embedding, FunctionEmbedding
 
 __all__ = [
@@ -111,6 +111,7 @@ __all__ = [
     "build_system",
     "contact_points",
     "contact_residual",
+    "damping_of_walls",
     "framed_system",
     "gather_actions",
     "impose_velocity",

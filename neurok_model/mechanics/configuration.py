@@ -25,7 +25,7 @@ from neurok_model.mechanics.potentials import (
 )
 from neurok_model.mechanics.support import Support
 from neurok_model.mechanics.system import LagrangianSystem
-from neurok_model.mechanics.wall_damping import WallDamping, require_restitution
+from neurok_model.mechanics.wall_damping import damping_of_walls, require_restitution
 from neurok_model.reduction.embedding import Embedding
 from neurok_model.reduction.region import PriorRegion
 from neurok_model.reduction.smooth_map import SmoothMap
@@ -147,9 +147,7 @@ def build_system(
         damping.append(MassProportional(settings.damping_rate))
     if settings.stiffness_damping > 0.0 and settings.elastic_frequency > 0.0:
         damping.append(StiffnessProportional(settings.stiffness_damping, _angular(settings.elastic_frequency)))
-    if settings.wall_restitution < 1.0:
-        walls = [term for term in potentials if isinstance(term, Walls)]
-        damping += [WallDamping(_damped(wall), settings.wall_restitution) for wall in walls]
+    damping += damping_of_walls(potentials, settings.wall_restitution)
     friction = None
     if settings.friction_deceleration > 0.0:
         friction = DryFriction.of_deceleration(settings.friction_deceleration, mass)
@@ -205,10 +203,6 @@ def _mean_inertia(embedding: Embedding, region: PriorRegion) -> float:
     """
     drawn = region.sample(INERTIA_SAMPLES, torch.Generator().manual_seed(0)).to(embedding.dtype)
     return float(embedding.jacobian(drawn).square().sum() / (INERTIA_SAMPLES * embedding.dimension))
-
-
-def _damped(wall: Walls) -> Walls:
-    return wall.below_rest if isinstance(wall, Support) else wall
 
 
 def _latent_mass(embedding: Embedding, settings: MechanicsConfiguration, mean_inertia: float) -> Float[Tensor, "k k"]:

@@ -154,6 +154,11 @@ class Walls(CoordinatePotential):
         distance, _ = self._beyond(q)
         return self.energy * self._depth(distance) ** 3
 
+    @property
+    def damped(self) -> Walls:
+        """The wall as far as it takes something out of what runs into it: here the whole of it."""
+        return self
+
     def depth_and_normal(
         self, q: Float[Tensor, "*batch k"]
     ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch k"]]:

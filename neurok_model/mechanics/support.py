@@ -36,8 +36,8 @@ class Support(Walls):
     name: ClassVar[str] = "support"
 
     @property
-    def below_rest(self) -> Support:
-        """The wall that begins where the object rests: what damps impacts, and must not hold back what is lifted."""
+    def damped(self) -> Support:
+        """The wall below where the object rests: what is lifted must not be held back."""
         return replace(self, region=replace(self.region, radius=self.region.radius + self.width))
 
     @classmethod

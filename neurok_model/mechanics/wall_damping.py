@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.mechanics.damping import Damping
-from neurok_model.mechanics.potentials import Walls
+from neurok_model.mechanics.potentials import Potential, Walls
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,13 @@ class WallDamping(Damping):
         ratio = torch.where(beyond, depth, 1.0) / mobility.clamp_min(torch.finfo(depth.dtype).tiny)
         drag = torch.where(beyond, self.coefficient * ratio.sqrt(), 0.0)
         return drag[..., None, None] * normal[..., :, None] * normal[..., None, :]
+
+
+def damping_of_walls(potentials: Iterable[Potential], restitution: float) -> list[WallDamping]:
+    """What every wall among the potentials takes out of motion; nothing where all the speed is given back."""
+    if restitution == 1.0:
+        return []
+    return [WallDamping(term.damped, restitution) for term in potentials if isinstance(term, Walls)]
 
 
 def require_restitution(field: str, value: float) -> None:

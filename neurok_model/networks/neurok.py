@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from neurok_model.networks.configuration import NetworkConfiguration
 from neurok_model.networks.decoder import Decoder
-from neurok_model.networks.deformation_encoder import DeformationEncoder
-from neurok_model.networks.prior_encoder import PriorEncoder
+from neurok_model.networks.deformation_encoder import DeformationEncoder, Posterior
+from neurok_model.networks.prior_encoder import KinematicPrior, PriorEncoder
 
 
 class NeurokNetworks(nn.Module):
@@ -19,3 +21,12 @@ class NeurokNetworks(nn.Module):
         self.prior_encoder = PriorEncoder(configuration)
         self.deformation_encoder = DeformationEncoder(configuration)
         self.decoder = Decoder(configuration)
+
+    def rest_posterior(
+        self, prior: KinematicPrior, points: Float[Tensor, "b n 3"], normals: Float[Tensor, "b n 3"]
+    ) -> Posterior:
+        """Encode the scanned pose itself, as the one deformation in which nothing moves."""
+        still = torch.zeros_like(points)[:, None]
+        identity = still.new_zeros(*still.shape[:-1], 8)
+        identity[..., 0] = 1.0
+        return self.deformation_encoder(prior, points, normals, still, identity)

@@ -132,12 +132,8 @@ def tangent_errors(
     """
     count = math.ceil(TANGENT_SHARE * len(batch.points))
     few = KinematicPrior(*(part[:count] for part in prior))
-    seen = batch.points[:count, :split]
-    still = torch.zeros_like(seen)[:, None]
-    identity = still.new_zeros(*still.shape[:-1], 8)
-    identity[..., 0] = 1.0
     with torch.no_grad():
-        rest = networks.deformation_encoder(few, seen, batch.normals[:count, :split], still, identity).mean
+        rest = networks.rest_posterior(few, batch.points[:count, :split], batch.normals[:count, :split]).mean
         start = torch.cat((rest.to(posterior.mean.dtype), posterior.mean[:count, :1].detach()), dim=1)
     signs = (2.0 * torch.randint(2, start.shape, generator=generator) - 1.0).to(start)
     caused = latent_motions(bound.of_first(count), start, TANGENT_STEP * signs)
@@ -197,15 +193,13 @@ def objective(
         products = prior_products(bound, prior, generator)
         penalty, directions = spread_penalty(products, motion[: len(products)])
         total = total + weights.spread * penalty.mean()
-    missing = spurious = torch.zeros_like(total)
+    missing = spurious = mistaken = torch.zeros_like(total)
     if weights.tangents > 0.0:
         missing, spurious = tangent_errors(networks, batch, prior, bound, posterior, deformation_points, generator)
-        total = total + weights.tangents * (missing + spurious)
-    mistaken = torch.zeros_like(total)
-    mobility = bound.mobility()
-    if weights.tangents > 0.0 and mobility is not None:
-        mistaken = mobility_error(mobility, truth, batch.tangents[:, :, :, asked])
-        total = total + weights.tangents * mistaken
+        mobility = bound.mobility()
+        if mobility is not None:
+            mistaken = mobility_error(mobility, truth, batch.tangents[:, :, :, asked])
+        total = total + weights.tangents * (missing + spurious + mistaken)
     return LossTerms(
         total,
         squared.detach(),
