@@ -33,6 +33,8 @@ def object_key(
         samples.points,
         samples.normals,
         samples.area_share,
+        prepared.close_points,
+        prepared.close_normals,
         box.rotation,
         box.centre,
     )

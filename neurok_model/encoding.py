@@ -62,10 +62,17 @@ class EncodedScan:
         return torch.as_tensor(array, dtype=like.dtype, device=like.device)
 
     def _as_trained(self, *columns: Float[Tensor, "b n 3"]) -> tuple[Float[Tensor, "b s 3"], ...]:
-        """As many surface points as the prior encoder was trained with, spread as the others are."""
-        count, wanted = columns[0].shape[1], self._networks.configuration.scan_points
-        chosen = np.random.default_rng(self._seed).permutation(count)[:wanted]
-        return tuple(column[:, torch.as_tensor(chosen, device=column.device)] for column in columns)
+        """As many surface points as the networks were trained with: some of the samples, then those close to them."""
+        configuration, prepared = self._networks.configuration, self._prepared
+        chosen = np.random.default_rng(self._seed).permutation(columns[0].shape[1])[: configuration.scan_points]
+        box = prepared.normalisation
+        closer = (self._tensor(box.apply(prepared.close_points)), self._tensor(box.direction(prepared.close_normals)))
+        more = configuration.read_points - configuration.scan_points
+        pairs = zip(columns, closer, strict=True)
+        return tuple(
+            torch.cat((column[:, torch.as_tensor(chosen, device=column.device)], close[None, :more]), dim=1)
+            for column, close in pairs
+        )
 
 
 class MetricDecoder:

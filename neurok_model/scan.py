@@ -25,6 +25,9 @@ SURFACE_POINTS = 1024
 NORMAL_NEIGHBOURS = 24
 """Neighbours from which a cloud's normals are estimated."""
 
+CLOSE_POINTS = 2048
+"""Surface points that only show the networks what the surface is like close to the others."""
+
 LARGEST_CLOUD = 20_000
 """Points of a cloud that are looked at; more of them add time, not shape."""
 
@@ -38,6 +41,8 @@ class PreparedScan:
         vertices: the scan's own vertices (or points), metres.
         triangles: the scan's triangles; none for a cloud.
         samples: points that stand for the surface, each with its share of the area.
+        close_points: more points of the surface, metres, which carry nothing.
+        close_normals: their unit normals.
         normalisation: between metres and the networks' coordinates.
         vertex_component: connected component of each vertex; -1 where no triangle uses it.
     """
@@ -46,6 +51,8 @@ class PreparedScan:
     vertices: Float[np.ndarray, "v 3"]
     triangles: Int[np.ndarray, "t 3"]
     samples: SurfaceSamples
+    close_points: Float[np.ndarray, "c 3"]
+    close_normals: Float[np.ndarray, "c 3"]
     normalisation: Normalisation
     vertex_component: Int[np.ndarray, " v"]
 
@@ -81,14 +88,20 @@ def prepare_scan(scan: TriangleMesh | PointCloud, seed: int) -> PreparedScan:
         vertices, triangles = checked.vertices, checked.triangles
         component = triangle_components(checked)
         samples = sample_surface(checked, component, SURFACE_POINTS, generator)
+        closer = sample_surface(checked, component, CLOSE_POINTS, generator)
+        # In no order, so that any number of them are from everywhere; as sampled, one part follows the other.
+        order = generator.permutation(len(closer.points))
+        close_points, close_normals = closer.points[order], closer.normals[order]
         vertex_component = np.full(len(vertices), -1, dtype=np.int64)
         vertex_component[triangles.reshape(-1)] = np.repeat(component, 3)
     else:
         vertices, triangles = checked.points, np.empty((0, 3), dtype=np.int64)
-        samples = _sample_cloud(checked, generator)
+        samples, close_points, close_normals = _sample_cloud(checked, generator)
         vertex_component = np.zeros(len(vertices), dtype=np.int64)
     box = Normalisation.of(vertices[vertex_component >= 0], samples.points)
-    return PreparedScan(_digest(vertices, triangles), vertices, triangles, samples, box, vertex_component)
+    return PreparedScan(
+        _digest(vertices, triangles), vertices, triangles, samples, close_points, close_normals, box, vertex_component
+    )
 
 
 def _digest(vertices: Float[np.ndarray, "v 3"], triangles: Int[np.ndarray, "t 3"]) -> str:
@@ -98,8 +111,10 @@ def _digest(vertices: Float[np.ndarray, "v 3"], triangles: Int[np.ndarray, "t 3"
     return digest.hexdigest()
 
 
-def _sample_cloud(cloud: PointCloud, generator: np.random.Generator) -> SurfaceSamples:
-    """Evenly spread points of a cloud, with normals; each stands for the same share of the surface."""
+def _sample_cloud(
+    cloud: PointCloud, generator: np.random.Generator
+) -> tuple[SurfaceSamples, Float[np.ndarray, "c 3"], Float[np.ndarray, "c 3"]]:
+    """Evenly spread points of a cloud, each standing for the same share of the surface; any of its points, normals."""
     import open3d  # Imported here: it takes a second, and meshes do not need it.
 
     points, normals = cloud.points, cloud.normals
@@ -118,11 +133,13 @@ def _sample_cloud(cloud: PointCloud, generator: np.random.Generator) -> SurfaceS
             # Without a camera's position the outside is taken to face away from the middle.
             geometry.orient_normals_towards_camera_location(points.mean(axis=0))
             geometry.normals = open3d.utility.Vector3dVector(-np.asarray(geometry.normals))
+    any_points = generator.permutation(len(points))[:CLOSE_POINTS]
+    close_points, close_normals = np.asarray(geometry.points)[any_points], np.asarray(geometry.normals)[any_points]
     if len(points) > SURFACE_POINTS:
         geometry = geometry.farthest_point_down_sample(SURFACE_POINTS)
     chosen_points = np.asarray(geometry.points)
     count = len(chosen_points)
-    return SurfaceSamples(
+    samples = SurfaceSamples(
         chosen_points,
         np.asarray(geometry.normals),
         np.zeros(count, dtype=np.int64),
@@ -130,3 +147,4 @@ def _sample_cloud(cloud: PointCloud, generator: np.random.Generator) -> SurfaceS
         np.zeros(count, dtype=np.int64),
         np.full(count, 1.0 / count),
     )
+    return samples, close_points, close_normals

@@ -93,6 +93,10 @@ class GeneratedObject(ABC):
         vertices = self.pose(states).vertices
         return (vertices[1:] - vertices[0]) / steps[:, None, None]
 
+    def body_of_vertex(self, states: Float[np.ndarray, "count coordinates"]) -> Int[np.ndarray, " vertices"] | None:
+        """Which rigid body each vertex belongs to, as far as the states tell bodies apart; None if there are none."""
+        return None
+
     @abstractmethod
     def pose(self, states: Float[np.ndarray, "count coordinates"]) -> Frames:
         """Place the surface for each state; the base part stays where it is."""

@@ -222,6 +222,13 @@ class ArticulatedObject(GeneratedObject):
             rotations[part.index], translations[part.index] = rotation, translation
         return rotations, translations
 
+    def body_of_vertex(self, states: Float[np.ndarray, "count coordinates"]) -> Int[np.ndarray, " vertices"]:
+        """Numbers that vertices share whose parts keep their places relative to each other through all the states."""
+        rotations, translations = self.placements(states)
+        placed = np.concatenate((rotations, translations), axis=-1).reshape(len(self.joints), -1)
+        bodies = np.unique(np.round(placed, 6), axis=0, return_inverse=True)[1]
+        return bodies.reshape(-1)[self.part_of_vertex]
+
     def pose(self, states: Float[np.ndarray, "count coordinates"]) -> Frames:
         """Vertices and material rotations for each state."""
         states = np.asarray(states, dtype=np.float64)

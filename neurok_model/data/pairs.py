@@ -35,7 +35,8 @@ class PairConfiguration:
     Args:
         objects: scans M0 per batch.
         targets: deformations per scan.
-        scan_points: surface points that the prior encoder reads.
+        scan_points: surface points of a scan; its first ones are those that become tokens, see
+            :class:`~neurok_model.networks.NetworkConfiguration`.
         deformation_points: surface points that the deformation encoder reads.
         query_points: surface points at which the decoder is judged.
         families: names of the families to draw from; empty for all. A name that stands twice is drawn twice as
@@ -46,7 +47,7 @@ class PairConfiguration:
 
     objects: int = 16
     targets: int = 4
-    scan_points: int = 512
+    scan_points: int = 2048
     deformation_points: int = 96
     query_points: int = 128
     families: tuple[str, ...] = ()
@@ -62,7 +63,8 @@ class PairBatch(NamedTuple):
     """Tensors of one batch, in the normalised coordinates of each scan (longest side of its upright box = 1).
 
     ``tangents`` says how the points move with each of the object's true coordinates, in the scanned pose and in the
-    first deformation, each of unit size; zero for coordinates that there are not, or that are not known.
+    first deformation, each of unit size; zero for coordinates that there are not, or that are not known. ``body``
+    numbers the rigid bodies that the points belong to; -1 where there are none, or where they are not known.
     """
 
     scan_points: Float[Tensor, "b s 3"]
@@ -72,6 +74,7 @@ class PairBatch(NamedTuple):
     displacement: Float[Tensor, "b f n 3"]
     rotation: Float[Tensor, "b f n 4"]
     tangents: Float[Tensor, "b 2 j n 3"]
+    body: Int[Tensor, "b n"]
     family: Int[Tensor, " b"]
 
 
@@ -152,6 +155,7 @@ def make_example(
         (box.direction(positions[1:, :clean] - still) / box.scale).astype(np.float32),
         turned.astype(np.float32),
         _of_unit_size(box.direction(tangents[:, :clean])).reshape(2, MOST_TANGENTS, clean, 3).astype(np.float32),
+        np.full(clean, -1) if drawn.bodies is None else drawn.bodies[nearest[:clean]],
         np.array(family),
     )
 

@@ -34,6 +34,8 @@ class DrawnFrames:
         frames: positions, and rotations of the material whose differences between frames are its turns.
         tangents: how the surface moves with each of its true coordinates in the first two frames, metres per radian or
             metre; None where they are not known, as in stored motions.
+        bodies: which rigid body each vertex belongs to, as far as the frames tell them apart; None where there are
+            none, or where they are not known.
     """
 
     family: str
@@ -42,6 +44,7 @@ class DrawnFrames:
     part_of_vertex: Int[np.ndarray, " n"]
     frames: Frames
     tangents: Float[np.ndarray, "2 j n 3"] | None = None
+    bodies: Int[np.ndarray, " n"] | None = None
 
 
 class SequenceSource(ABC):
@@ -81,7 +84,8 @@ class GeneratedSource(SequenceSource):
         states = np.concatenate((instance.sample_states(generator, 1), other_states(instance, generator, count - 1)))
         tangents = np.stack([instance.tangents(state) for state in states[:2]]) if count > 1 else None
         frames = instance.pose(states)
-        return DrawnFrames(family, instance.kind, instance.triangles, instance.part_of_vertex, frames, tangents)
+        bodies = instance.body_of_vertex(states)
+        return DrawnFrames(family, instance.kind, instance.triangles, instance.part_of_vertex, frames, tangents, bodies)
 
 
 def other_states(instance: GeneratedObject, generator: np.random.Generator, count: int) -> Float[np.ndarray, "f d"]:

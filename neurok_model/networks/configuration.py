@@ -29,6 +29,10 @@ class NetworkConfiguration:
             density.
         neighbours: scan points around a point that describe its neighbourhood.
         neighbour_width: channels of that description.
+        dense_points: surface points of a denser scan, whose first ``scan_points`` are the others, in which
+            neighbourhoods are described once more, closely: the gap around a door is narrower than the distance of
+            512 points. 0 for networks without.
+        dense_neighbours: points of the denser scan that describe a neighbourhood closely.
     """
 
     width: int = 128
@@ -47,6 +51,13 @@ class NetworkConfiguration:
     scan_points: int = 512
     neighbours: int = 12
     neighbour_width: int = 32
+    dense_points: int = 2048
+    dense_neighbours: int = 16
+
+    @property
+    def read_points(self) -> int:
+        """Surface points of a scan that the networks read at all."""
+        return max(self.scan_points, self.dense_points)
 
     @property
     def latent_dimension(self) -> int:

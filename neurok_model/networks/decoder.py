@@ -24,6 +24,9 @@ INITIAL_OPENING = 2.0
 INITIAL_MOBILITY = 3.0
 """Logit of the points' mobility before training: almost everything moves."""
 
+LEAST_MOBILITY = 1e-6
+"""Keeps the shares of the handles finite at points that stand still."""
+
 INITIAL_MOTION = 0.3
 """Size of the handles' motions (radians, longest sides) for latents at the prior's scale, before training."""
 
@@ -78,6 +81,10 @@ class Head(nn.Module, ABC):
 
     def mobility(self, bound: tuple[Tensor, ...]) -> Float[Tensor, "b n"] | None:
         """How far every bound point follows what moves, between 0 and 1, where the head says so; else None."""
+        return None
+
+    def regions(self, bound: tuple[Tensor, ...]) -> Float[Tensor, "b n h"] | None:
+        """Shares of the handles in every bound point's motion, which sum to one, where the head has any; else None."""
         return None
 
 
@@ -141,6 +148,10 @@ class BlendSkinningHead(Head):
     def mobility(self, bound: tuple[Tensor, ...]) -> Float[Tensor, "b n"] | None:
         """Sums of the blend weights."""
         return None if self.to_mobility is None else bound[0].sum(dim=-1)
+
+    def regions(self, bound: tuple[Tensor, ...]) -> Float[Tensor, "b n h"] | None:
+        """Blend weights, however far the points follow."""
+        return bound[0] / bound[0].sum(dim=-1, keepdim=True).clamp_min(LEAST_MOBILITY)
 
     def forward(
         self,
@@ -317,6 +328,10 @@ class BoundDecoder:
     def mobility(self) -> Float[Tensor, "b n"] | None:
         """How far every bound point follows what moves, where the head says so."""
         return self.decoder.head.mobility(self.bound)
+
+    def regions(self) -> Float[Tensor, "b n h"] | None:
+        """Shares of the handles in the motion of every bound point, where the head has handles."""
+        return self.decoder.head.regions(self.bound)
 
     def of_first(self, count: int) -> BoundDecoder:
         """The decoder of the first ``count`` objects alone."""

@@ -27,6 +27,7 @@ class PriorEncoder(nn.Module):
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()
         width, heads = configuration.width, configuration.heads
+        self.scan_points = configuration.scan_points
         self.embed_points = SurfaceFeatures(configuration)
         self.tokens = learned_tokens(configuration.context_tokens, width)
         self.read_first = CrossBlock(width, heads)
@@ -40,8 +41,12 @@ class PriorEncoder(nn.Module):
         self.to_mean = nn.Linear(width, configuration.latent_channels)
 
     def forward(self, points: Float[Tensor, "b n 3"], normals: Float[Tensor, "b n 3"]) -> KinematicPrior:
-        """Encode surface points (normalised coordinates) and their unit normals."""
-        features = self.embed_points(points, normals, points, normals)
+        """Encode surface points (normalised coordinates) and their unit normals.
+
+        The first ``scan_points`` of them become tokens; any others only show their neighbourhoods more closely.
+        """
+        few = slice(None, self.scan_points)
+        features = self.embed_points(points[:, few], normals[:, few], points, normals)
         tokens = self.read_first(self.tokens.expand(len(points), -1, -1), features)
         for block in self.early:
             tokens = block(tokens)

@@ -58,6 +58,8 @@ ABLATIONS = {
     "nested_dropout": Ablation("without nested dropout", _scheduled(nested_share=0.0)),
     "spread": Ablation("without counting directions", _scheduled(spread=0.0)),
     "tangents": Ablation("without comparing tangents", _scheduled(tangents=0.0)),
+    "bodies": Ablation("without comparing bodies", _scheduled(bodies=0.0)),
+    "dense_points": Ablation("without a close look at neighbourhoods", _networks(dense_points=0)),
     "gates": Ablation("without gates", _networks(gates=False)),
     "mobility": Ablation("without mobility of points", _networks(mobility=False)),
     "squeeze": Ablation(

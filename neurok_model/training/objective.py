@@ -4,12 +4,14 @@ In normalised coordinates (longest side of M0 = 1), with means over points and d
 over latent dimensions, r the unit quaternion of each point's true rotation, and D the object's root-mean-square motion
 in the batch:
 
-    loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N + ...] + gamma (m + s + e)
+    loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N + ...]
+           + gamma (m + s + e) + delta b
     c(D) = (0.1 / (0.03 + D))^1.5
 
 The third term counts the directions in which the latent moves the surface, see :mod:`neurok_model.training.spread`;
-the last compares them with the ways in which the object can truly move, :mod:`neurok_model.training.tangents`, and
-the points that the decoder moves with those that can move at all, :mod:`neurok_model.training.mobility`.
+the fourth compares them with the ways in which the object can truly move, :mod:`neurok_model.training.tangents`, and
+the points that the decoder moves with those that can move at all, :mod:`neurok_model.training.mobility`; the last says
+which points move as one body, :mod:`neurok_model.training.bodies`.
 
 The factor c lets a drawer that opens by a twentieth of its chest count beside a door that swings across the room;
 rotations tell the parts of a mechanism apart where displacements, near a hinge, do not. An absolute error is only
@@ -32,7 +34,8 @@ from neurok_model.data.pairs import PairBatch
 from neurok_model.geometry import dual_quaternions as dq
 from neurok_model.networks import KinematicPrior, NeurokNetworks, Posterior
 from neurok_model.networks.decoder import BoundDecoder
-from neurok_model.training.mobility import mobility_error
+from neurok_model.training.bodies import body_error
+from neurok_model.training.mobility import mobility_error, movable
 from neurok_model.training.spread import latent_motions, latent_products, spread_penalty
 from neurok_model.training.tangents import subspace_errors
 
@@ -66,6 +69,7 @@ class LossTerms(NamedTuple):
     missing_motion: Float[Tensor, ""]
     spurious_motion: Float[Tensor, ""]
     mobility_error: Float[Tensor, ""]
+    body_error: Float[Tensor, ""]
 
 
 class ObjectiveWeights(NamedTuple):
@@ -75,6 +79,7 @@ class ObjectiveWeights(NamedTuple):
     nested_dropout: float
     spread: float = 0.0
     tangents: float = 0.0
+    bodies: float = 0.0
 
 
 def divergence_per_dimension(posterior: Posterior, prior: KinematicPrior) -> Float[Tensor, "b f k"]:
@@ -200,6 +205,11 @@ def objective(
         if mobility is not None:
             mistaken = mobility_error(mobility, truth, batch.tangents[:, :, :, asked])
         total = total + weights.tangents * (missing + spurious + mistaken)
+    mixed = torch.zeros_like(total)
+    regions = bound.regions() if weights.bodies > 0.0 else None
+    if regions is not None:
+        mixed = body_error(regions, batch.body[:, asked], movable(truth, batch.tangents[:, :, :, asked]))
+        total = total + weights.bodies * mixed
     return LossTerms(
         total,
         squared.detach(),
@@ -212,4 +222,5 @@ def objective(
         missing.detach(),
         spurious.detach(),
         mistaken.detach(),
+        mixed.detach(),
     )

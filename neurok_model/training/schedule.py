@@ -31,7 +31,9 @@ class ScheduleConfiguration:
         nested_share: share of objects under nested dropout.
         spread: weight beta of the number of latent directions, from ``nested_from`` on.
         tangents: weight gamma of motions that the object cannot make, or the latent not, from ``tangents_from`` on.
-        tangents_from: when they begin to count.
+        bodies: weight delta of points that follow the same handles but not the same body, or the reverse, from
+            ``tangents_from`` on.
+        tangents_from: when both begin to count.
         final_learning_rate: last learning rate as a share of the peak.
     """
 
@@ -47,6 +49,7 @@ class ScheduleConfiguration:
     nested_share: float = 0.3
     spread: float = 2e-3
     tangents: float = 0.02
+    bodies: float = 0.02
     tangents_from: float = 0.1
     final_learning_rate: float = 0.02
 
@@ -64,6 +67,7 @@ class ScheduleConfiguration:
             nested_dropout=self.nested_share if progress >= self.nested_from else 0.0,
             spread=self.spread if progress >= self.nested_from else 0.0,
             tangents=self.tangents if progress >= self.tangents_from else 0.0,
+            bodies=self.bodies if progress >= self.tangents_from else 0.0,
         )
 
     def _divergence(self, progress: float) -> float:
