@@ -56,7 +56,11 @@ class PredictorNode(LifecycleNode):
         self._active = False
         self._runtime: Runtime | None = None
         self._parts: list[Services | Inputs | RolloutAction] = []
-        parameters.declare(self)
+        try:
+            parameters.declare(self)
+        except parameters.ParameterError:
+            self.destroy_node()
+            raise
 
     def start(self) -> bool:
         """Configure and activate, and return whether both succeeded; if not, the log says why."""
@@ -121,13 +125,28 @@ class PredictorNode(LifecycleNode):
         self.release()
         return TransitionCallbackReturn.SUCCESS
 
-    def release(self) -> None:
-        """Stop what runs and remove everything that was configured. May be called at any time."""
+    def destroy_node(self) -> None:
+        """Leave the ROS graph. The parts must have been released.
+
+        rclpy leaves the lifecycle's state machine to Python's end. It holds the DDS participant: the others would miss
+        the node only after a while, and its shared memory would outlive a process that ends without taking Python
+        apart.
+        """
+        super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
+
+    def release(self, patience: float | None = None) -> None:
+        """Stop what runs and remove everything that was configured. May be called at any time.
+
+        Args:
+            patience: seconds to wait for work that cannot be stopped; None to wait as long as it takes. With a limit
+                the process has to end afterwards, since the abandoned work still uses what is removed here.
+        """
         self._active = False
         runtime, self._runtime = self._runtime, None
         if runtime is None:
             return
-        runtime.worker.close()
+        runtime.worker.close(patience)
         for part in self._parts:
             part.destroy()
         self._parts = []

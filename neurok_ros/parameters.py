@@ -102,7 +102,8 @@ SPECIFICATIONS = (
     _Spec(
         "cache",
         "auto",
-        "Where compiled objects are kept: auto (the user's cache folder), off, or the path of a folder",
+        "Where compiled objects are kept: auto (the user's cache folder), 'off' (in quotes, else YAML's false), "
+        "or the path of a folder",
         read_only=True,
     ),
     _Spec("cache_megabytes", 512.0, "Largest size of that folder", "MB", 0.0, 1e6, read_only=True),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from neurok_ros.environment import MissingRosError, prepare
 
@@ -18,14 +20,35 @@ SWITCH_INTERVAL = 0.001
 """Seconds after which Python lets another thread run while the model computes (5 ms by default)."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the node until it is interrupted, and return the process's exit status."""
+PATIENCE = 1.0
+"""Seconds that work which cannot be stopped midway, such as encoding a scan, is given when the process ends."""
+
+INTERRUPTED = 130
+"""Exit status, as of a shell, of a node that was interrupted before it began to spin."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the node until it is interrupted, and end the process."""
     try:
         prepare()
+        leave(run(arguments))
     except MissingRosError as error:
         print(error, file=sys.stderr)
-        return 1
-    return run(arguments)
+        leave(1)
+    except KeyboardInterrupt:
+        leave(INTERRUPTED)
+
+
+def leave(status: int) -> NoReturn:
+    """End the process at once. Everything has left the ROS graph by then, and been written out here.
+
+    Python would otherwise take apart all modules, which takes about a second of computing (PyTorch, Numba), and many
+    times that on a loaded machine, and would wait for work that cannot be stopped: launch loses patience after 5 s.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # whoever read it has gone
+            stream.flush()
+    os._exit(status)
 
 
 def run(arguments: Sequence[str] | None = None, **node_arguments: Any) -> int:
@@ -59,11 +82,13 @@ def run(arguments: Sequence[str] | None = None, **node_arguments: Any) -> int:
     except KeyboardInterrupt:
         pass
     finally:
-        node.release()
-        executor.shutdown(timeout_sec=5.0)
+        # Launch passes a Control-C on that the terminal has delivered already; the second one must not interrupt
+        # this. Again afterwards: rclpy puts back what it found when it started.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        node.release(PATIENCE)
+        executor.shutdown(timeout_sec=PATIENCE)
+        node.destroy_node()  # tells the others now; a process that just ended would be missed only after a while
         rclpy.try_shutdown()
-        # Launch passes a Control-C on that the terminal has delivered already; the second one must not
-        # interrupt the interpreter's own clean-up.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return 0
 
@@ -85,4 +110,4 @@ def _spin(executor: Any, node: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

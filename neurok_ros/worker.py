@@ -6,8 +6,8 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, InvalidStateError, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 from neurok_model.errors import ErrorCode, NeurokError
 
@@ -26,6 +26,8 @@ class Worker:
         self._lock = threading.Lock()
         self._newest: dict[str, Callable[[], None]] = {}
         self._closing = threading.Event()
+        self._unfinished: set[Future[Any]] = set()
+        self._abandoned: Future[None] = Future()
         self.dropped: dict[str, int] = {}
 
     def cancelled(self) -> bool:
@@ -45,9 +47,13 @@ class Worker:
             return work(), waited
 
         try:
-            future = self._pool.submit(timed)
+            future = self._submit(timed)
         except RuntimeError:  # the pool takes no work after its shutdown
             raise _closed() from None
+        either: set[Future[Any]] = {future, self._abandoned}
+        wait(either, return_when=FIRST_COMPLETED)
+        if not future.done():
+            raise _closed()
         try:
             return future.result()
         except CancelledError:
@@ -62,12 +68,37 @@ class Worker:
                 self.dropped[stream] = self.dropped.get(stream, 0) + 1
                 return
         with contextlib.suppress(RuntimeError):  # closed meanwhile: nobody waits for a stream's work
-            self._pool.submit(self._run_newest, stream)
+            self._submit(lambda: self._run_newest(stream))
 
-    def close(self) -> None:
-        """Tell running work to stop, forget waiting work, and wait for the thread to end."""
+    def close(self, patience: float | None = None) -> bool:
+        """Tell running work to stop, forget waiting work, and wait until the work that runs has ended.
+
+        Args:
+            patience: seconds to wait; those who wait for work that goes on for longer (encoding a scan cannot be
+                stopped midway) are told so, and it is abandoned. None to wait as long as it takes.
+
+        Returns:
+            Whether all work has ended.
+        """
         self._closing.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            unfinished = set(self._unfinished)
+        ended = not wait(unfinished, patience).not_done
+        with contextlib.suppress(InvalidStateError):  # closed before
+            self._abandoned.set_result(None)
+        return ended
+
+    def _submit(self, work: Callable[[], Result]) -> Future[Result]:
+        future = self._pool.submit(work)
+        with self._lock:
+            self._unfinished.add(future)
+        future.add_done_callback(self._forget)
+        return future
+
+    def _forget(self, future: Future[Any]) -> None:
+        with self._lock:
+            self._unfinished.discard(future)
 
     def _run_newest(self, stream: str) -> None:
         with self._lock:

@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fake_predictor import load_sliding
 
 from neurok_ros.environment import prepare
-from neurok_ros.predictor import run
+from neurok_ros.predictor import leave, run
 
 if __name__ == "__main__":
     prepare()
-    sys.exit(run(load=load_sliding))
+    leave(run(load=load_sliding))

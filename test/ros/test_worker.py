@@ -68,3 +68,24 @@ def test_closing_stops_long_work_and_frees_those_who_wait() -> None:
     with pytest.raises(NeurokError):
         worker.run(lambda: None)
     worker.offer("late", lambda: None)
+
+
+def test_work_that_cannot_be_stopped_is_abandoned() -> None:
+    """With little patience, closing returns while the work goes on, and whoever waits for it is told."""
+    worker = Worker("test")
+    begun, go_on, refusals = threading.Event(), threading.Event(), []
+
+    def ask() -> None:
+        try:
+            worker.run(lambda: (begun.set(), go_on.wait(30)))
+        except NeurokError as error:
+            refusals.append(error.code)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert begun.wait(10)
+    assert not worker.close(patience=0.0)
+    asking.join(10)
+    assert refusals == [ErrorCode.NOT_ACTIVE]
+    go_on.set()
+    assert worker.close()
