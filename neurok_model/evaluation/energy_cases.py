@@ -17,6 +17,7 @@ from neurok_model.data.splits import family_generator, numbered_seed
 from neurok_model.evaluation.oracle import OraclePhysics, oracle_model
 from neurok_model.geometry import TriangleMesh
 from neurok_model.mechanics import Elastic, FreeBody, LagrangianSystem, OnOwnCoordinates, State
+from neurok_model.mechanics.system import inertia_factor
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
 from neurok_model.predictor import Predictor
@@ -114,7 +115,7 @@ def _moving(system: LagrangianSystem, generator: np.random.Generator, candidates
     """States at rest pose with random velocities, all with the same kinetic energy."""
     k = system.embedding.dimension
     still = torch.zeros(candidates, k, dtype=system.embedding.dtype)
-    factor = torch.linalg.cholesky(system.mass_matrix(system.embedding.jacobian(still)))
+    factor = inertia_factor(system.mass_matrix(system.embedding.jacobian(still)))
     white = torch.as_tensor(generator.normal(size=(candidates, k, 1))).to(still)
     white = white / white.norm(dim=1, keepdim=True) * SPEED * math.sqrt(mass)
     return State(still, torch.linalg.solve_triangular(factor.mT, white, upper=True)[..., 0])

@@ -50,7 +50,7 @@ class Support(Walls):
         region: PriorRegion,
         trust_factor: float,
     ) -> Support | None:
-        """The support of the rest pose; None where gravity does nothing to it.
+        """The support of the rest pose; None where gravity does nothing to it, or it has no inertia to be held.
 
         A pose that is nearly the lowest point of a swing carries itself: there gravity draws back from both sides.
 
@@ -65,7 +65,10 @@ class Support(Walls):
         still = torch.zeros_like(latent[0])
         y, jacobian = embedding.value_and_jacobian(still)
         slope = gravity.gradient(y) @ jacobian
-        upwards = torch.linalg.solve(jacobian.mT @ jacobian + latent, slope)
+        factor, failed = torch.linalg.cholesky_ex(jacobian.mT @ jacobian + latent)
+        if failed:
+            return None
+        upwards = torch.cholesky_solve(slope[:, None], factor)[:, 0]
         pull = float((slope @ upwards).clamp_min(0.0).sqrt())
         largest = float(gravity.acceleration.norm() * (mass_moment.to(slope) @ jacobian @ upwards).norm())
         if not pull * pull > 1e-6 * largest:

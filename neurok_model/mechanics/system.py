@@ -12,6 +12,7 @@ Coriolis term.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -19,6 +20,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.mechanics.collisions.constraint import UnilateralConstraint
 from neurok_model.mechanics.damping import Damping
 from neurok_model.mechanics.friction import DryFriction
@@ -175,6 +177,9 @@ class LagrangianSystem:
         The larger of the highest angular frequency of small vibrations (from finite differences of the
         potential's gradient) and the highest decay rate of the damping. A support that can be left does not count:
         only the frames in which it is met need short steps.
+
+        Raises:
+            NeurokError: INVALID_PARAMETER for an object with a coordinate that has no inertia at rest.
         """
         k = self.embedding.dimension
         reach = torch.finfo(self.embedding.dtype).eps ** 0.25
@@ -188,13 +193,34 @@ class LagrangianSystem:
         forces = lasting.conservative_force(self.at(State(offsets, torch.zeros_like(offsets)))).double()
         stiffness = (forces[k:] - forces[:k]) / (2.0 * reach)
         mass_matrix = self.mass_matrix(self.embedding.jacobian(torch.zeros_like(identity[:1])))[0]
-        inverse = torch.linalg.inv(torch.linalg.cholesky(mass_matrix.double()))
+        inverse = torch.linalg.inv(inertia_factor(mass_matrix.double()))
         squared = torch.linalg.eigvalsh(inverse @ (0.5 * (stiffness + stiffness.mT)) @ inverse.mT).abs().max()
         damping = lasting.damping_matrix(mass_matrix, torch.zeros_like(identity[0]))
         if damping is None:
             return float(squared.sqrt())
         decay = torch.linalg.eigvalsh(inverse @ damping.double() @ inverse.mT).max()
         return max(float(squared.sqrt()), float(decay))
+
+
+def inertia_factor(mass_matrix: Float[Tensor, "*batch k k"]) -> Float[Tensor, "*batch k k"]:
+    """Cholesky factor of the inertia G + E at rest.
+
+    Raises:
+        NeurokError: INVALID_PARAMETER where a coordinate, or a mixture of some, has no inertia, so that any force
+            would accelerate it without bound, or where the inertia is not finite.
+    """
+    factor, failed = torch.linalg.cholesky_ex(mass_matrix)
+    if bool((failed != 0).any()) or not bool(torch.isfinite(factor).all()):
+        finite = bool(torch.isfinite(mass_matrix).all())
+        least = float(torch.linalg.eigvalsh(mass_matrix.double()).min()) if finite else math.nan
+        raise NeurokError(
+            ErrorCode.INVALID_PARAMETER,
+            "smallest inertia of a coordinate at rest",
+            f"{least:.3g} kg m^2",
+            "a positive one: the surface, which carries the mass, has to move with every coordinate; latent_mass_ratio "
+            "and smallest_inertia lend inertia to the coordinates that move less than others",
+        )
+    return factor
 
 
 def _can_be_left(term: Potential | Damping) -> bool:

@@ -4,9 +4,11 @@ import math
 
 import pytest
 import torch
-from point_bodies import PointBody, WavyBody, double_pendulum, pendulum, plate_lid, state
+from point_bodies import PointBody, WavyBody, double_pendulum, pendulum, plate_lid, state, still
 
-from neurok_model.mechanics import FunctionEmbedding, LagrangianSystem
+from neurok_model.errors import ErrorCode, NeurokError
+from neurok_model.mechanics import FunctionEmbedding, LagrangianSystem, MechanicsConfiguration, build_system, rollout
+from neurok_model.reduction.region import PriorRegion
 
 
 def _configurations(body: PointBody, count: int = 20) -> torch.Tensor:
@@ -92,3 +94,14 @@ def test_automatic_derivatives_equal_the_written_out_ones(body: PointBody) -> No
     assert torch.allclose(automatic.value(q), body.value(q))
     assert torch.allclose(automatic.jacobian(q), body.jacobian(q))
     assert torch.allclose(automatic.second_directional(q, velocity), body.second_directional(q, velocity))
+
+
+@pytest.mark.parametrize("weight_on_stop", [False, True])
+def test_an_object_without_inertia_is_refused_in_words(weight_on_stop: bool) -> None:
+    """Protects users whose scan the network does not move at all: they read what is wrong, not of a factorisation."""
+    body = PointBody(lambda q: 0.0 * q[..., None, :] + torch.ones(1, 3, dtype=torch.float64), [1.0], 3)
+    region = PriorRegion(torch.zeros(3, dtype=torch.float64), torch.eye(3, dtype=torch.float64), 2.0)
+    system = build_system(body, body.mass_moment, region, MechanicsConfiguration(weight_on_stop=weight_on_stop))
+    with pytest.raises(NeurokError, match="inertia of a coordinate at rest = 0 kg") as caught:
+        rollout(system, state([[0.0, 0.0, 0.0]]), still(), 0.1, 0.01)
+    assert caught.value.code is ErrorCode.INVALID_PARAMETER
