@@ -23,8 +23,8 @@ from neurok_model.mechanics import (
     Damping,
     LagrangianSystem,
     Obstacle,
+    Outcome,
     Potential,
-    Rollout,
     RolloutSettings,
     State,
     gather_actions,
@@ -32,6 +32,8 @@ from neurok_model.mechanics import (
     rollout,
     step_count,
 )
+from neurok_model.mechanics.motion import Motion
+from neurok_model.mechanics.quick_rollout import PlacedContacts, quick_rollout, takes
 from neurok_model.physics import PhysicsParameters
 from neurok_model.reduction import PriorRegion, SampledRegion
 from neurok_model.request_size import check_rollout, memory_and_device_errors
@@ -207,18 +209,18 @@ class ObjectModel:
         result, fit_time, integrate_time = self._rollout([contacts], **asked)
         farthest, warnings = farthest_outside(self._sampled, result)
         if refit and farthest is not None and self.parts is not None and self.parts.refit is not None:
-            there = ObjectState(_numpy(farthest), np.zeros(self.dimension))
+            there = ObjectState(farthest, np.zeros(self.dimension))
             again = self.refitted(there).predict(contacts, **asked)
             return replace(again, warnings=(REFITTED, *again.warnings))
         return Prediction(
-            times=_numpy(result.times),
-            q=_numpy(result.q[0]),
-            qdot=_numpy(result.qdot[0]),
-            kinetic_energy=_numpy(result.kinetic_energy[0]),
-            potential_energy=_numpy(result.potential_energy[0]),
-            work=_numpy(result.work[0]),
-            dissipated=_numpy(result.dissipated[0]),
-            outcome=result.outcomes[0],
+            times=result.times,
+            q=result.q[0],
+            qdot=result.qdot[0],
+            kinetic_energy=result.kinetic_energy[0],
+            potential_energy=result.potential_energy[0],
+            work=result.work[0],
+            dissipated=result.dissipated[0],
+            outcome=Outcome(int(result.outcome[0])),
             residual=float(result.residual[0]),
             energy_drift=float(result.energy_drift[0]),
             timings={"contact_fit": fit_time, "integrate": integrate_time},
@@ -267,18 +269,18 @@ class ObjectModel:
         result, fit_time, integrate_time = self._rollout(
             actions, horizon, step, initial_state, settings, cancelled, obstacles, **decoded
         )
-        q = _numpy(result.q)
+        q = result.q
         begin = time.perf_counter()
         tracked = None if tracked_vertices is None else self.surface.vertices(q, tracked_vertices)
         final = self.surface.vertices(q[:, -1]) if full_meshes else None
         decode_time = _milliseconds_since(begin)
         return BatchPrediction(
-            _numpy(result.times),
+            result.times,
             q,
-            _numpy(result.qdot),
-            _numpy(result.trajectories.outcome),
-            _numpy(result.residual),
-            _numpy(result.energy_drift),
+            result.qdot,
+            result.outcome,
+            result.residual,
+            result.energy_drift,
             tracked,
             final,
             {"contact_fit": fit_time, "integrate": integrate_time, "decode": decode_time},
@@ -395,20 +397,35 @@ class ObjectModel:
         cancelled: Callable[[], bool] | None,
         obstacles: Sequence[Obstacle],
         **decoded: int,
-    ) -> tuple[Rollout, float, float]:
+    ) -> tuple[Motion, float, float]:
         """Run the mechanics; returns its result and the milliseconds of contact fit and integration."""
         begin = time.perf_counter()
-        start = self._checked(initial_state or self.rest_state)
-        embedding = self.system.embedding
-        check_rollout(self.surface.memory_limit, embedding, actions, step_count(horizon, step) + 1, **decoded)
+        start = self.rest_state if initial_state is None else self._checked(initial_state)
+        embedding, steps = self.system.embedding, step_count(horizon, step)
+        check_rollout(self.surface.memory_limit, embedding, actions, steps + 1, **decoded)
         with memory_and_device_errors(f"{len(actions)} candidates over {horizon:g} s"):
-            gathered = gather_actions(actions, self.surface.contact_modes(start.q), embedding.embedding_dimension)
-            system = with_obstacles(self.system, self.surface, self.region, obstacles, start.q)
-            fit_time = _milliseconds_since(begin)
-            begin = time.perf_counter()
-            state = State(torch.as_tensor(start.q), torch.as_tensor(start.qdot))
-            result = rollout(system, state, gathered, horizon, step, settings=settings, cancelled=cancelled)
-        return result, fit_time, _milliseconds_since(begin)
+            if not obstacles and takes(self.system, actions, settings):
+                placed = PlacedContacts(actions, self.surface.contact_arrays(start.q), embedding.embedding_dimension)
+                fitted = time.perf_counter()
+                result = quick_rollout(
+                    self.system,
+                    start.q,
+                    start.qdot,
+                    placed,
+                    steps=steps,
+                    step=step,
+                    settings=settings,
+                    cancelled=cancelled,
+                )
+            else:
+                gathered = gather_actions(actions, self.surface.contact_modes(start.q), embedding.embedding_dimension)
+                system = with_obstacles(self.system, self.surface, self.region, obstacles, start.q)
+                fitted = time.perf_counter()
+                state = State(torch.as_tensor(start.q), torch.as_tensor(start.qdot))
+                result = Motion.of(
+                    rollout(system, state, gathered, horizon, step, settings=settings, cancelled=cancelled)
+                )
+        return result, 1e3 * (fitted - begin), _milliseconds_since(fitted)
 
     def _checked(self, state: ObjectState) -> ObjectState:
         for name in ("q", "qdot"):

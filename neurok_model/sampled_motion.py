@@ -3,49 +3,47 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
-from neurok_model.mechanics import Outcome, Rollout
+from neurok_model.mechanics import Outcome
+from neurok_model.mechanics.motion import Motion
 from neurok_model.reduction import SampledRegion
 
 REFITTED = "the motion left what the object was compiled for, and was predicted again by a map fitted to where it went"
 
 
 def farthest_outside(
-    sampled: SampledRegion | None, result: Rollout
-) -> tuple[Float[Tensor, " k"] | None, tuple[str, ...]]:
+    sampled: SampledRegion | None, motion: Motion
+) -> tuple[Float[np.ndarray, " k"] | None, tuple[str, ...]]:
     """Where the first candidate was farthest outside, or None where it never was; and what to say of it.
 
     Args:
         sampled: where the map was fitted; None where it holds everywhere.
-        result: the rollout.
+        motion: the candidates'.
     """
-    if sampled is None or result.outcomes[0] == Outcome.OK:
+    if sampled is None or motion.outcome[0] == Outcome.OK:
         return None, ()
-    outside = sampled.distance(_own(sampled, result.q[0]))
+    outside = sampled.distance_of(_own(sampled, motion.q[0]))
     worst = int(outside.argmax())
     if not outside[worst] > 0.0:
         return None, ()
-    first = float(result.times[int((outside > 0.0).to(torch.int64).argmax())])
-    return result.q[0, worst], (
+    first = float(motion.times[int((outside > 0.0).argmax())])
+    return motion.q[0, worst], (
         f"from {first:.3g} s on the motion is outside what the object was compiled for, by up to "
         f"{float(outside[worst]):.2g} standard deviations of the prior: refit it there to know more",
     )
 
 
-def extrapolated(sampled: SampledRegion | None, result: Rollout) -> Bool[np.ndarray, " K"]:
+def extrapolated(sampled: SampledRegion | None, motion: Motion) -> Bool[np.ndarray, " K"]:
     """Which candidates were outside at some time."""
-    outcome = result.trajectories.outcome.cpu().numpy()
-    outside = np.zeros(len(outcome), dtype=bool)
+    outside = np.zeros(len(motion.outcome), dtype=bool)
     # Whatever ended OK stayed inside of the smaller region of the prior.
-    suspects = np.flatnonzero(outcome != int(Outcome.OK))
+    suspects = np.flatnonzero(motion.outcome != int(Outcome.OK))
     if sampled is not None and len(suspects):
-        outside[suspects] = sampled.left(_own(sampled, result.q[suspects])).cpu().numpy()
+        outside[suspects] = (sampled.distance_of(_own(sampled, motion.q[suspects])) > 0.0).any(-1)
     return outside
 
 
-def _own(sampled: SampledRegion, q: Float[Tensor, "*b K"]) -> Float[Tensor, "*b k"]:
+def _own(sampled: SampledRegion, q: Float[np.ndarray, "*b K"]) -> Float[np.ndarray, "*b k"]:
     """The object's own coordinates: those of a free base come before them."""
-    return q[..., -sampled.region.dimension :].to(sampled.region.mean)
+    return q[..., -sampled.region.dimension :]

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
-from torch import Tensor
 
 STATES = 8
 """States that are remembered."""
@@ -28,7 +26,7 @@ class StandingSurface:
 
     def __init__(self, points: Float[np.ndarray, "N 3"]) -> None:
         self.points = points
-        self._rows: dict[bytes, Float[Tensor, "3 r"]] = {}
+        self._rows: dict[bytes, Float[np.ndarray, "3 r"]] = {}
 
     @cached_property
     def tree(self) -> cKDTree:
@@ -46,8 +44,10 @@ class StandingSurface:
         return np.append(np.zeros(len(self.points), dtype=np.int64), -1)
 
     def rows(
-        self, points: Float[np.ndarray, "p 3"], fresh: Callable[[Float[np.ndarray, "n 3"]], Float[Tensor, "n 3 r"]]
-    ) -> Float[Tensor, "p 3 r"]:
+        self,
+        points: Float[np.ndarray, "p 3"],
+        fresh: Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, "n 3 r"]],
+    ) -> Float[np.ndarray, "p 3 r"]:
         """The modes at contact points; ``fresh`` gives those that are not known yet."""
         names = [point.tobytes() for point in points]
         unknown = {name: place for place, name in enumerate(names) if name not in self._rows}
@@ -56,10 +56,10 @@ class StandingSurface:
             unknown = {name: place for place, name in enumerate(names)}
         if unknown:
             found = fresh(points[list(unknown.values())])
-            self._rows |= dict(zip(unknown, found.unbind(0), strict=True))
-        if len(set(names)) == 1:
-            return self._rows[names[0]].expand(len(names), -1, -1)
-        return torch.stack([self._rows[name] for name in names])
+            self._rows |= dict(zip(unknown, found, strict=True))
+        if len(names) == 1:
+            return self._rows[names[0]][None]
+        return np.stack([self._rows[name] for name in names])
 
 
 class StandingSurfaces:

@@ -140,6 +140,21 @@ class ReducedSurface:
         Raises:
             NeurokError: (the returned function) CONTACT_OFF_SURFACE for a point too far from the surface.
         """
+        arrays = self.contact_arrays(q)
+
+        def modes(points: Float[np.ndarray, "p 3"]) -> Float[Tensor, "p 3 r"]:
+            return torch.from_numpy(arrays(points)).to(self._point_modes)
+
+        return modes
+
+    def contact_arrays(
+        self, q: Float[np.ndarray, " k"]
+    ) -> Callable[[Float[np.ndarray, "p 3"]], Float[np.ndarray, "p 3 r"]]:
+        """As ``contact_modes``, in arrays of double precision, whatever the modes' own.
+
+        Raises:
+            NeurokError: (the returned function) CONTACT_OFF_SURFACE for a point too far from the surface.
+        """
         q = np.asarray(q, dtype=np.float64)
 
         def standing() -> StandingSurface:
@@ -147,16 +162,18 @@ class ReducedSurface:
 
         known = self._known.of(q.tobytes(), standing)
 
-        def modes(points: Float[np.ndarray, "p 3"]) -> Float[Tensor, "p 3 r"]:
+        def arrays(points: Float[np.ndarray, "p 3"]) -> Float[np.ndarray, "p 3 r"]:
             return known.rows(np.asarray(points, dtype=np.float64), fresh)
 
-        def fresh(points: Float[np.ndarray, "p 3"]) -> Float[Tensor, "p 3 r"]:
+        def fresh(points: Float[np.ndarray, "p 3"]) -> Float[np.ndarray, "p 3 r"]:
             if self._point_modes.device.type == "cpu" and fast_path.available():
-                return self._rows_in_machine_code(known, points)
-            y = self.embedding_coordinates(q).double()
-            return self.contact_rows(y, torch.as_tensor(points, device=y.device))
+                rows = self._rows_in_machine_code(known, points)
+            else:
+                y = self.embedding_coordinates(q).double()
+                rows = self.contact_rows(y, torch.as_tensor(points, device=y.device))
+            return rows.detach().double().cpu().numpy()
 
-        return modes
+        return arrays
 
     def _standing(self, y: Float[Tensor, " r"]) -> Float[Tensor, "N 3"]:
         """The surface points at y, differentiable [m]."""

@@ -7,14 +7,10 @@ initial velocity.
 
 from __future__ import annotations
 
-import threading
 import time
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import pairwise
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,34 +21,20 @@ from torch import Tensor
 from neurok_model.contact_weights import RIDGE
 from neurok_model.mechanics import reference
 from neurok_model.mechanics.actions import NEVER, Actions, PointLoads
+from neurok_model.mechanics.array_rollout import (
+    SPARE_ROWS,
+    ArrayRollout,
+    initial_states,
+    layout_of,
+    residuals_of,
+    roll_arrays,
+)
 from neurok_model.mechanics.frame_refinement import FrameRefinement
 from neurok_model.mechanics.integrators import Integrator, Variational
-from neurok_model.mechanics.kernel_arrays import (
-    LANES,
-    SUPPORTED_DAMPING,
-    SUPPORTED_POTENTIALS,
-    MapArrays,
-    TermArrays,
-    load_arrays,
-    map_arrays,
-    term_arrays,
-)
-from neurok_model.mechanics.outcome import Outcome
+from neurok_model.mechanics.kernel_arrays import LANES, SUPPORTED_DAMPING, SUPPORTED_POTENTIALS, load_arrays
 from neurok_model.mechanics.system import LagrangianSystem, State
 from neurok_model.mechanics.trajectory import Trajectories
 from neurok_model.reduction.smooth_map import SmoothMap
-
-CANCEL_EVERY = 16
-"""Recorded steps between two questions whether to cancel."""
-
-CANDIDATES_PER_THREAD = 16
-"""Fewer are not worth a thread."""
-
-REMEMBERED = 8
-"""Working memories that a thread keeps."""
-
-FEWEST_IN_LANES = 3
-"""Fewer candidates are faster one by one than in a vector with most lanes idle."""
 
 
 def supports(system: LagrangianSystem, state: State, actions: Actions, integrator: Integrator) -> bool:
@@ -64,10 +46,9 @@ def refusal(system: LagrangianSystem, state: State, actions: Actions, integrator
     """What ``integrate`` cannot do of this rollout, or None where it can take it."""
     if wants_gradient(state, actions):
         return "gradients"
-    if system not in _REFUSALS:
-        _REFUSALS[system] = _refusal_of_system(system)
-    if _REFUSALS[system] is not None:
-        return _REFUSALS[system]
+    of_system = refusal_of_system(system)
+    if of_system is not None:
+        return of_system
     if type(integrator) is not Variational:
         return "integrators other than the variational one"
     if not _only_initial(actions):
@@ -75,11 +56,19 @@ def refusal(system: LagrangianSystem, state: State, actions: Actions, integrator
     return None if available() else "anything without numba"
 
 
-_REFUSALS: WeakKeyDictionary[LagrangianSystem, str | None] = WeakKeyDictionary()
+_REFUSALS: WeakKeyDictionary[LagrangianSystem, str] = WeakKeyDictionary()
 
 
-def _refusal_of_system(system: LagrangianSystem) -> str | None:
-    """What ``integrate`` cannot do of this object's mechanics."""
+def refusal_of_system(system: LagrangianSystem) -> str | None:
+    """What ``integrate`` cannot do of this object's mechanics, or None where it can take it."""
+    known = _REFUSALS.get(system)
+    if known is None:
+        known = _REFUSALS[system] = _found_refusal(system)
+    return known or None
+
+
+def _found_refusal(system: LagrangianSystem) -> str:
+    """As ``refusal_of_system``; empty where there is none."""
     embedding = system.embedding
     reasons = {
         "embeddings other than a smooth map in double precision on a CPU": not isinstance(embedding, SmoothMap)
@@ -90,7 +79,7 @@ def _refusal_of_system(system: LagrangianSystem) -> str | None:
         "dry friction": system.friction is not None,
         "obstacles and stops": bool(system.constraints),
     }
-    return next((reason for reason, applies in reasons.items() if applies), None)
+    return next((reason for reason, applies in reasons.items() if applies), "")
 
 
 @cache
@@ -107,7 +96,7 @@ def available() -> bool:
 def prepare() -> float:
     """Compile the machine code, or load it from the cache beside this file; returns the seconds that it took.
 
-    The first rollouts do it otherwise: some twenty seconds once per machine, then under one second per process.
+    The first rollouts do it otherwise: up to a minute once per machine, then under one second per process.
     """
     begin = time.perf_counter()
     if available():
@@ -139,79 +128,37 @@ def integrate(
     """As ``reference.integrate``, to rounding; ``cancelled`` is asked every ``CANCEL_EVERY`` recorded
     steps.
     """
-    from neurok_model.mechanics.kernel_rollout import AT_EDGE, MOVING, RATIO, roll
-
     assert isinstance(integrator, Variational)
+    layout = layout_of(system)
     count, k = state.q.shape
-    stride = LANES if count >= FEWEST_IN_LANES else 1
-    # Two more rows: one that fills lanes, one that takes what is thrown away.
-    rows = count + 2
-    width, duration = system.embedding.embedding_dimension, step / substeps
-    form, terms = _arrays(system)
-    impulses = load_arrays(actions.impulses, count, rows, width)
-    pushes = load_arrays(actions.pushes, count, rows, width)
-    states, flags = np.zeros((rows, 4 * k + 2)), np.zeros((rows, RATIO + 1))
-    states[:count, :k], states[:count, k : 2 * k] = state.q.numpy(), state.qdot.numpy()
-    flags[: count + 1, MOVING] = 1.0
+    impulses = load_arrays(actions.impulses, count, count + SPARE_ROWS, layout.embedding_dimension)
+    pushes = load_arrays(actions.pushes, count, count + SPARE_ROWS, layout.embedding_dimension)
+    states = initial_states(layout, state.q.numpy(), state.qdot.numpy(), count)
     if actions.grasps is not None:
-        begun = reference.set_out(system, state, actions, duration)
+        begun = reference.set_out(system, state, actions, step / substeps)
         states[:count, k : 2 * k], states[:count, 2 * k] = begun.point.qdot.numpy(), begun.work.numpy()
-        past = impulses.times[..., :1] < duration
+        past = impulses.times[..., :1] < step / substeps
         impulses = impulses._replace(times=np.where(past, NEVER, impulses.times))
-    series = np.empty((rows, steps + 1, 2 * k + 4))
-    halvings, frame_tolerance = (0, np.inf) if refinement is None else (refinement.halvings, refinement.tolerance)
-
-    def advance(first: int, last: int) -> None:
-        def some(candidates: tuple[int, int]) -> None:
-            roll(
-                form,
-                terms,
-                impulses,
-                pushes,
-                candidates,
-                stride,
-                (first, last),
-                substeps,
-                halvings,
-                step,
-                integrator.iterations,
-                integrator.tolerance,
-                frame_tolerance,
-                flags,
-                states,
-                series,
-                _scratch(k, len(form.bias), width, stride > 1),
-            )
-
-        _in_parallel(some, count, stride)
-
-    done = 0
-    cancelled_now = False
-    while done < steps:
-        cancelled_now = cancelled is not None and cancelled()
-        if cancelled_now:
-            if done == 0:
-                advance(0, 0)
-            series[:, done + 1 :] = series[:, done : done + 1]
-            break
-        last = steps if cancelled is None else min(done + CANCEL_EVERY, steps)
-        advance(done, last)
-        done = last
-    outcome = np.where(flags[:count, AT_EDGE] > 0.5, int(Outcome.PRIOR_EDGE), int(Outcome.OK))
-    if cancelled_now:
-        outcome[:] = int(Outcome.CANCELLED)
-    outcome[flags[:count, MOVING] < 0.5] = int(Outcome.DIVERGED)
-    return _trajectories(series[:count], outcome)
+    return trajectories_of(
+        roll_arrays(
+            layout,
+            states,
+            impulses,
+            pushes,
+            steps=steps,
+            step=step,
+            substeps=substeps,
+            integrator=integrator,
+            refinement=refinement,
+            cancelled=cancelled,
+        )
+    )
 
 
-def _trajectories(series: Float[np.ndarray, "K times n"], outcome: Int[np.ndarray, " K"]) -> Trajectories:
-    """The kernel's series as named ones."""
-    from neurok_model.mechanics.kernel_reports import energy_drifts
-
-    k = (series.shape[-1] - 4) // 2
-    drifts = np.empty(len(series))
-    energy_drifts(series, drifts)
-    columns = torch.from_numpy(series)
+def trajectories_of(rolled: ArrayRollout) -> Trajectories:
+    """The machine code's series as named tensors."""
+    k = (rolled.series.shape[-1] - 4) // 2
+    columns = torch.from_numpy(rolled.series)
     work, dissipated, kinetic_energy, potential_energy = columns[..., 2 * k :].unbind(-1)
     trajectories = Trajectories(
         q=columns[..., :k],
@@ -220,29 +167,23 @@ def _trajectories(series: Float[np.ndarray, "K times n"], outcome: Int[np.ndarra
         potential_energy=potential_energy,
         work=work,
         dissipated=dissipated,
-        outcome=torch.from_numpy(outcome),
+        outcome=torch.from_numpy(rolled.outcome),
     )
-    return trajectories.with_drift(torch.from_numpy(drifts))
+    return trajectories.with_drift(torch.from_numpy(rolled.drift))
 
 
 def residual(system: LagrangianSystem, state: State, actions: Actions) -> Float[Tensor, " K"]:
     """As ``contact_fit.contact_residual``, to rounding, for actions without grasps."""
-    from neurok_model.mechanics.kernel_reports import load_residuals
-
     loads = [group for group in (actions.impulses, actions.pushes) if group is not None]
-    residuals = np.zeros(actions.count)
     if not loads:
-        return torch.from_numpy(residuals)
+        return torch.zeros(actions.count, dtype=torch.float64)
     rows = [group.rows.numpy() for group in loads]
     impulses = [group.vectors.numpy() for group in loads]
     if actions.pushes is not None:
         lasting = (actions.pushes.stop - actions.pushes.start).numpy()
         impulses[-1] = impulses[-1] * lasting[..., None]
-    form, terms = _arrays(system)
     joined = [parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1) for parts in (rows, impulses)]
-    scratch = _scratch(system.embedding.dimension, len(form.bias), system.embedding.embedding_dimension, False)
-    load_residuals(form, terms, state.q.numpy(), *map(np.ascontiguousarray, joined), residuals, scratch)
-    return torch.from_numpy(residuals)
+    return torch.from_numpy(residuals_of(layout_of(system), state.q.numpy(), joined[0], joined[1]))
 
 
 def contact_modes(
@@ -263,55 +204,6 @@ def contact_modes(
     points = np.ascontiguousarray(points, dtype=np.float64)
     contact_rows(points, nearest, standing, component, modes, neighbours, RIDGE, scratch, rows)
     return torch.from_numpy(rows)
-
-
-def _in_parallel(work: Callable[[tuple[int, int]], None], count: int, stride: int) -> None:
-    """Split the candidates over as many threads as torch may use, where there are enough of them."""
-    threads = min(torch.get_num_threads(), count // CANDIDATES_PER_THREAD)
-    if threads < 2:
-        work((0, count))
-        return
-    edges = [*(np.linspace(0, count // stride, threads + 1).astype(int) * stride).tolist()[:-1], count]
-    list(_pool(threads).map(work, pairwise(edges)))
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads that wait for rollouts: starting them anew would cost as much as a short one."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="rollout")
-
-
-class _WorkingMemory(threading.local):
-    """What each thread used last, by size."""
-
-    def __init__(self) -> None:
-        self.of: dict[tuple[int, int, int, bool], Any] = {}
-
-
-_MEMORY = _WorkingMemory()
-
-
-def _scratch(k: int, h: int, r: int, lanes: bool) -> Any:
-    """Working memory of the calling thread for objects of these sizes."""
-    from neurok_model.mechanics.kernel import make_scratch
-
-    known = _MEMORY.of
-    if (k, h, r, lanes) not in known:
-        if len(known) >= REMEMBERED:
-            known.clear()
-        known[k, h, r, lanes] = make_scratch(k, h, r, lanes=lanes)
-    return known[k, h, r, lanes]
-
-
-_LAID_OUT: WeakKeyDictionary[LagrangianSystem, tuple[MapArrays, TermArrays]] = WeakKeyDictionary()
-
-
-def _arrays(system: LagrangianSystem) -> tuple[MapArrays, TermArrays]:
-    """The system as plain arrays, laid out once."""
-    if system not in _LAID_OUT:
-        assert isinstance(system.embedding, SmoothMap)
-        _LAID_OUT[system] = (map_arrays(system.embedding), term_arrays(system))
-    return _LAID_OUT[system]
 
 
 def _only_initial(actions: Actions) -> bool:

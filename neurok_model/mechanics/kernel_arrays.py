@@ -162,15 +162,32 @@ def term_arrays(system: LagrangianSystem) -> TermArrays:
 def load_arrays(loads: PointLoads | None, count: int, rows: int, embedding_dimension: int) -> LoadArrays:
     """Lay out the point loads of ``count`` candidates in at least as many ``rows``; none gives no slots."""
     if loads is None:
-        width = embedding_dimension + -embedding_dimension % LANES
-        return LoadArrays(np.zeros((rows, 0, width)), np.zeros((rows, 0, 2)))
-    rows_of_points, forces = _array(loads.rows), _array(loads.vectors)
-    slots = forces.shape[1]
-    vector = np.zeros((rows, slots, embedding_dimension + -embedding_dimension % LANES))
-    vector[:count, :, :embedding_dimension] = (forces[..., None, :] @ rows_of_points)[..., 0, :]
-    times = np.full((rows, slots, 2), NEVER)
-    times[:count, :, 0], times[:count, :, 1] = _array(loads.start), _array(loads.stop)
-    return LoadArrays(vector, times)
+        return no_loads(rows, embedding_dimension)
+    times = np.stack((_array(loads.start), _array(loads.stop)), axis=-1)
+    return embedded_loads(_array(loads.rows), _array(loads.vectors), times, rows)
+
+
+def no_loads(rows: int, embedding_dimension: int) -> LoadArrays:
+    """No slots for ``rows`` candidates."""
+    width = embedding_dimension + -embedding_dimension % LANES
+    return LoadArrays(np.zeros((rows, 0, width)), np.zeros((rows, 0, 2)))
+
+
+def embedded_loads(modes: np.ndarray, vectors: np.ndarray, times: np.ndarray, rows: int) -> LoadArrays:
+    """Lay out loads in at least as many ``rows`` as there are candidates.
+
+    Args:
+        modes: [K, c, 3, r], modes at the points.
+        vectors: [K, c, 3], forces [N] or impulses [N s].
+        times: [K, c, 2], start and stop [s].
+        rows: of the result.
+    """
+    count, slots, _, width = modes.shape
+    vector = np.zeros((rows, slots, width + -width % LANES))
+    vector[:count, :, :width] = (vectors[..., None, :] @ modes)[..., 0, :]
+    all_times = np.full((rows, slots, 2), NEVER)
+    all_times[:count] = times
+    return LoadArrays(vector, all_times)
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import no_type_check
 
 from neurok_model.mechanics.kernel_lanes import any_of, constant, load, root, store, where
 from neurok_model.mechanics.kernel_linear import (
+    called_code,
     cholesky,
     cholesky_solve,
     dot,
@@ -97,7 +98,7 @@ def damp(terms, duration, scratch):
     return lost
 
 
-@machine_code
+@called_code
 @no_type_check
 def damp_fully(terms, duration, scratch):
     """As ``damp``, for any number of damping terms of every kind."""

@@ -29,6 +29,7 @@ from neurok_model.mechanics.kernel_lanes import (
     where,
 )
 from neurok_model.mechanics.kernel_linear import (
+    called_code,
     cholesky_solve,
     entry_point,
     evaluate,
@@ -49,7 +50,7 @@ are halved, the energy exchanged so far [J], and the last error of the energy as
 """
 
 
-@machine_code
+@called_code
 @no_type_check
 def load_state(form, terms, moving, scratch):
     """Evaluate everything at the state that was kept."""
@@ -64,7 +65,7 @@ def load_state(form, terms, moving, scratch):
     refresh(form, terms, scratch)
 
 
-@machine_code
+@called_code
 @no_type_check
 def strike(impulses, begin, end, scratch):
     """Hand over the impulses that start in [begin, end) to the velocity; returns their work [J]."""
@@ -176,7 +177,7 @@ def put_back(moving, flags, states, scratch):
     scatter(where(moving, constant(like, 1.0), 0.0), flags, scratch.targets, (MOVING,))
 
 
-@machine_code
+@called_code
 @no_type_check
 def set_out(form, terms, impulses, duration, flags, states, series, scratch):
     """Record 0, right after the impulses of the first ``duration``."""
@@ -242,7 +243,7 @@ def settle(used, level, highest, flags, scratch):
                 flags[row, LEVEL] = max(level - 1, 0) if ratio < LIGHT else level
 
 
-@machine_code
+@called_code
 @no_type_check
 def roll_frame(
     form,

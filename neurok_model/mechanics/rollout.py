@@ -73,6 +73,7 @@ def rollout(
     *,
     settings: RolloutSettings | None = None,
     cancelled: Callable[[], bool] | None = None,
+    attempt: Trajectories | None = None,
 ) -> Rollout:
     """Integrate K candidates, each with its own contacts, over ``horizon``.
 
@@ -88,6 +89,8 @@ def rollout(
         step: time between recorded states [s].
         settings: how to integrate.
         cancelled: asked now and then; once true, every candidate stops where it is.
+        attempt: the first integration of all candidates, where it was made already, with ``initial_substeps`` and these
+            settings.
 
     Raises:
         NeurokError: INVALID_HORIZON for a horizon or step that is not positive and finite; INVALID_PARAMETER
@@ -117,11 +120,11 @@ def rollout(
             step=step,
             substeps=parts,
             integrator=settings.integrator,
-            refinement=_frame_refinement(parts, settings),
+            refinement=frame_refinement(parts, settings),
             cancelled=cancelled,
         )
 
-    trajectories = run(None, substeps)
+    trajectories = run(None, substeps) if attempt is None else attempt
     used = torch.full_like(trajectories.outcome, substeps)
     for _ in range(settings.maximum_refinements):
         if _sound(trajectories, settings):
@@ -167,7 +170,7 @@ def initial_substeps(system: LagrangianSystem, step: float, settings: RolloutSet
     return min(max(1, math.ceil(step / shortest - 1e-9)), settings.maximum_substeps)
 
 
-def _frame_refinement(substeps: int, settings: RolloutSettings) -> FrameRefinement | None:
+def frame_refinement(substeps: int, settings: RolloutSettings) -> FrameRefinement | None:
     """How single frames of ``substeps`` steps are refined; None where they are not."""
     halvings = min(settings.frame_halvings, int(math.log2(max(settings.maximum_substeps / substeps, 1.0))))
     return FrameRefinement(FRAME_SHARE * settings.drift_tolerance, halvings) if halvings > 0 else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -35,6 +37,23 @@ class SampledRegion:
             # The prior is a standard normal one in every direction, so that plain distances count.
             outside = torch.minimum(outside, (q - centre).norm(dim=-1) - NEARBY)
         return outside
+
+    def distance_of(self, q: Float[np.ndarray, "*batch k"]) -> Float[np.ndarray, "*batch"]:
+        """As ``distance``, for arrays: a single prediction is over before tensors would have been made for it."""
+        mean, precision, centres = self._arrays
+        offset = q - mean
+        squared = ((offset @ precision) * offset).sum(-1)
+        outside = np.sqrt(np.maximum(squared, 0.0)) - self.reach
+        for centre in centres:
+            outside = np.minimum(outside, np.linalg.norm(q - centre, axis=-1) - NEARBY)
+        return np.asarray(outside)
+
+    @cached_property
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+        """Mean, precision and centres, in double precision."""
+        tensors = (self.region.mean, self.region.precision, *self.centres)
+        mean, precision, *centres = (tensor.detach().cpu().double().numpy() for tensor in tensors)
+        return mean, precision, centres
 
     def left(self, q: Float[Tensor, "*batch times k"]) -> Bool[Tensor, "*batch"]:
         """Which motions leave it."""

@@ -23,6 +23,7 @@ from neurok_model.mechanics import (
     prepare,
     rollout,
 )
+from neurok_model.mechanics.array_rollout import CANCEL_EVERY
 from neurok_model.reduction import PriorRegion, SmoothMap
 
 pytest.importorskip("numba")
@@ -187,7 +188,7 @@ def test_cancelled_before_and_during() -> None:
     assert (result.q == 0.0).all()
     answers = iter([False, True])
     result = rollout(system, _still(4), actions, 1.0, STEP, cancelled=lambda: next(answers, True))
-    done = fast_path.CANCEL_EVERY
+    done = CANCEL_EVERY
     assert result.outcomes == [Outcome.CANCELLED]
     assert not torch.equal(result.q[0, done], result.q[0, done - 1])
     assert (result.q[0, done:] == result.q[0, done]).all()

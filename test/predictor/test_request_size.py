@@ -32,8 +32,8 @@ def test_what_is_too_large_is_refused_with_its_size(small: ObjectModel, monkeypa
         raise AssertionError("nothing may run")
 
     with monkeypatch.context() as patch:
-        patch.setattr(object_model, "rollout", never)
-        patch.setattr(object_model, "gather_actions", never)
+        for name in ("rollout", "quick_rollout", "gather_actions", "PlacedContacts"):
+            patch.setattr(object_model, name, never)
         with pytest.raises(NeurokError) as caught:
             small.predict([], horizon=1e6, step=1e-2)
         assert _refused(caught)
@@ -78,6 +78,7 @@ def test_a_machine_that_gives_up_is_an_error(
 
     with monkeypatch.context() as patch:
         patch.setattr(object_model, "rollout", failing)
+        patch.setattr(object_model, "quick_rollout", failing)
         with pytest.raises(NeurokError) as caught:
             small.predict([], horizon=0.1, step=0.05)
         assert caught.value.code == code
