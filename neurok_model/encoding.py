@@ -29,14 +29,22 @@ class EncodedScan:
     @cached_property
     @torch.no_grad()
     def parts(self) -> tuple[BoundDecoder, KinematicPrior, Float[Tensor, " k"]]:
-        """The decoder bound to the surface points, the prior, and the latent of the scanned pose."""
+        """The decoder bound to the surface points, the prior, and the latent of the scanned pose.
+
+        All three speak of latents in units of how far the object's coordinates reach, so the prior is N(0, I) where the
+        networks know the reach.
+        """
         box, samples = self._prepared.normalisation, self._prepared.samples
         points = self._tensor(box.apply(samples.points))[None]
         normals = self._tensor(box.direction(samples.normals))[None]
         prior = self._networks.prior_encoder(*self._as_trained(points, normals))
         posterior = self._networks.rest_posterior(prior, points, normals)
         bound = self._networks.decoder.bind(points, normals, prior)
-        return bound, prior, posterior.mean[0, 0]
+        if not self._networks.configuration.reach:
+            return bound, prior, posterior.mean[0, 0]
+        reach = self._networks.reach(prior)
+        rest = reach.units(posterior.mean)[0, 0]
+        return bound.in_units(reach), prior._replace(mean=torch.zeros_like(prior.mean)), rest
 
     @property
     def surface_decoder(self) -> MetricDecoder:

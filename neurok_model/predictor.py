@@ -31,6 +31,9 @@ from neurok_model.weights import packaged_checkpoint
 
 Progress = Callable[[str], None]
 
+COORDINATE_LIMIT = 1.75
+"""Standard deviations at which coordinates end: where the stops of joints are whose range is filled evenly."""
+
 
 class Predictor:
     """Turns scans into objects that can be predicted.
@@ -146,7 +149,8 @@ class Predictor:
         area = torch.as_tensor(prepared.samples.area_share, dtype=torch.float32, device=self.device)
         generator = torch.Generator().manual_seed(self.seed)
         decoder = encoded.surface_decoder
-        return compile_object(decoder, rest, prior.mean[0], area, generator, self.settings, **more)
+        limit = COORDINATE_LIMIT if self.networks.configuration.reach else None
+        return compile_object(decoder, rest, prior.mean[0], area, generator, self.settings, limit=limit, **more)
 
     def _parts(
         self,

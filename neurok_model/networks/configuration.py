@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class NetworkConfiguration:
-    """Architecture of the three networks.
+    """Architecture of the networks.
 
     Args:
         width: channels of every token.
@@ -33,6 +33,8 @@ class NetworkConfiguration:
             neighbourhoods are described once more, closely: the gap around a door is narrower than the distance of
             512 points. 0 for networks without.
         dense_neighbours: points of the denser scan that describe a neighbourhood closely.
+        reach: whether the networks say how far the coordinates of an object reach, see
+            :mod:`neurok_model.networks.reach`.
     """
 
     width: int = 128
@@ -53,6 +55,7 @@ class NetworkConfiguration:
     neighbour_width: int = 32
     dense_points: int = 2048
     dense_neighbours: int = 16
+    reach: bool = True
 
     @property
     def read_points(self) -> int:

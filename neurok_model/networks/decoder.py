@@ -16,6 +16,7 @@ from neurok_model.geometry import dual_quaternions as dq
 from neurok_model.networks.blocks import CrossBlock, Normalise, SelfBlock, learned_tokens, unit_gain
 from neurok_model.networks.configuration import NetworkConfiguration
 from neurok_model.networks.prior_encoder import KinematicPrior
+from neurok_model.networks.reach import Reach
 from neurok_model.networks.surface_features import SurfaceFeatures
 
 INITIAL_OPENING = 2.0
@@ -305,6 +306,7 @@ class BoundDecoder:
         points: Float[Tensor, "b n 3"],
         driving: tuple[Int[Tensor, "v k"], Float[Tensor, "v k"]] | None = None,
         gates: Float[Tensor, "b d"] | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.decoder = decoder
         self.bound = bound
@@ -312,7 +314,14 @@ class BoundDecoder:
         self.latent_tokens = latent_tokens
         self.points = points
         self.gates = gates
+        self.reach = reach
         self._driving = driving
+
+    def in_units(self, reach: Reach) -> BoundDecoder:
+        """The same decoder for u = W (z - m) in place of z."""
+        return BoundDecoder(
+            self.decoder, self.bound, self.own_tokens, self.latent_tokens, self.points, self._driving, self.gates, reach
+        )
 
     def driven(
         self, vertices: Float[Tensor, "b v 3"], index: Int[Tensor, "v k"], weight: Float[Tensor, "v k"]
@@ -320,10 +329,12 @@ class BoundDecoder:
         """The same decoder for vertices that follow the bound points ``index`` with ``weight`` (K_drive)."""
         averaged = self.decoder.head.drive(self.bound, index, weight)
         if averaged is None:
-            return BoundDecoder(
-                self.decoder, self.bound, self.own_tokens, self.latent_tokens, vertices, (index, weight), self.gates
-            )
-        return BoundDecoder(self.decoder, averaged, self.own_tokens, self.latent_tokens, vertices, gates=self.gates)
+            averaged, driving = self.bound, (index, weight)
+        else:
+            driving = None
+        return BoundDecoder(
+            self.decoder, averaged, self.own_tokens, self.latent_tokens, vertices, driving, self.gates, self.reach
+        )
 
     def mobility(self) -> Float[Tensor, "b n"] | None:
         """How far every bound point follows what moves, where the head says so."""
@@ -343,11 +354,14 @@ class BoundDecoder:
             self.points[:count],
             self._driving,
             None if self.gates is None else self.gates[:count],
+            None if self.reach is None else Reach(*(part[:count] for part in self.reach)),
         )
 
     def dual_quaternions(self, latents: Float[Tensor, "b f k"]) -> Float[Tensor, "b f n 8"]:
         """Motion of every bound point for f latents per object, as dual quaternions (not normalised)."""
         decoder = self.decoder
+        if self.reach is not None:
+            latents = self.reach.latents(latents)
         if self.gates is not None:
             latents = latents * self.gates[:, None]
         latent = decoder.embed_latent(latents.unflatten(-1, (decoder.latent_tokens, -1)))

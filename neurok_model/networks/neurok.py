@@ -1,4 +1,4 @@
-"""The three networks of the conditional variational autoencoder, under one roof."""
+"""The networks of the conditional variational autoencoder, under one roof."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from neurok_model.networks.configuration import NetworkConfiguration
 from neurok_model.networks.decoder import Decoder
 from neurok_model.networks.deformation_encoder import DeformationEncoder, Posterior
 from neurok_model.networks.prior_encoder import KinematicPrior, PriorEncoder
+from neurok_model.networks.reach import Reach, ReachEncoder
 
 
 class NeurokNetworks(nn.Module):
-    """Prior encoder E_cond, deformation encoder E_VAE and decoder D."""
+    """Prior encoder E_cond, deformation encoder E_VAE, decoder D, and what tells how far coordinates reach."""
 
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()
@@ -21,6 +22,14 @@ class NeurokNetworks(nn.Module):
         self.prior_encoder = PriorEncoder(configuration)
         self.deformation_encoder = DeformationEncoder(configuration)
         self.decoder = Decoder(configuration)
+        self.reach_encoder = ReachEncoder(configuration) if configuration.reach else None
+
+    def reach(self, prior: KinematicPrior) -> Reach:
+        """How far the coordinates reach; for networks that do not say, the prior N(mu_cond, I) itself."""
+        if self.reach_encoder is not None:
+            return self.reach_encoder(prior)
+        identity = torch.eye(prior.mean.shape[-1], dtype=prior.mean.dtype, device=prior.mean.device)
+        return Reach(prior.mean, identity.expand(len(prior.mean), -1, -1))
 
     def rest_posterior(
         self, prior: KinematicPrior, points: Float[Tensor, "b n 3"], normals: Float[Tensor, "b n 3"]

@@ -80,6 +80,7 @@ def compile_object(
     settings: CompilationSettings | None = None,
     subspace: ActiveSubspace | None = None,
     around: Float[Tensor, "c q"] | None = None,
+    limit: float | None = None,
 ) -> CompiledMap:
     """Compile one object.
 
@@ -93,6 +94,8 @@ def compile_object(
         settings: how much work to spend.
         subspace: directions of the coordinates; the active subspace when left out.
         around: more configurations around which the decoder is sampled, whatever the prior says of them.
+        limit: standard deviations of the prior at which each latent coordinate ends, where the prior is the object's
+            own; None for a prior of which only a ball that holds 95 % is known.
     """
     settings = settings or CompilationSettings()
     subspace = subspace or active_subspace(
@@ -106,7 +109,10 @@ def compile_object(
     )
     basis = subspace.basis
     mean = (basis.mT @ (prior_mean - rest_latent)).double().cpu()
-    region = PriorRegion.of_probability(mean, torch.eye(len(mean), dtype=torch.float64))
+    if limit is None:
+        region = PriorRegion.of_probability(mean, torch.eye(len(mean), dtype=torch.float64))
+    else:
+        region = PriorRegion.within_limits(rest_latent - prior_mean, basis, limit)
     snapshots = DecoderSnapshots(displacement, rest_latent, basis, masses)
     search = _Search(snapshots, region, basis, generator, settings, around)
     form = search.run().to(basis.dtype, basis.device)

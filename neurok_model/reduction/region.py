@@ -65,6 +65,36 @@ class PriorRegion:
         surplus = 1.0 - (width / half_length) ** 2
         return cls(centre, precision - surplus * torch.outer(direction, direction), width, mean, precision)
 
+    @classmethod
+    def within_limits(
+        cls, rest: Float[Tensor, " k"], basis: Float[Tensor, "k q"], limit: float, rest_margin: float = 0.25
+    ) -> PriorRegion:
+        """The region that ends where each coordinate of the prior, moved alone from the scan, has its limits.
+
+        Coordinates that belong to joints fill an interval between two stops, not a ball: with several of them a ball
+        that holds most of the prior lets each go far beyond its own stops. With coordinates u of unit variance, rest
+        pose a, and stops at -l and l, the ellipsoid sum_i u_i^2 / ((1 + T) (l^2 - a_i^2)) <= 1 with T = sum_i a_i^2 /
+        (l^2 - a_i^2) passes through both stops of every coordinate, the others being at rest. It lies inside the box
+        of all stops where the rest pose is its middle, and around it where it is a corner. The region is its cut with
+        the reduced coordinates.
+
+        Args:
+            rest: a, the scanned pose, for a prior N(0, I).
+            basis: orthonormal, u = a + basis q.
+            limit: l, in standard deviations; the square root of 3 where coordinates fill their intervals evenly.
+            rest_margin: by how much a limit is at least farther than the scanned pose, in standard deviations.
+        """
+        basis, rest = basis.double().cpu(), rest.double().cpu()
+        limits = (rest.abs() + rest_margin).clamp_min(limit)
+        room = limits.square() - rest.square()
+        weight = limit**2 / ((1.0 + (rest.square() / room).sum()) * room)
+        precision = basis.mT @ (weight[:, None] * basis)
+        towards = basis.mT @ (weight * rest)
+        centre = -torch.linalg.solve(precision, towards)
+        missed = (weight * rest.square()).sum() + towards @ centre
+        identity = torch.eye(basis.shape[1], dtype=torch.float64)
+        return cls(centre, precision, float((limit**2 - missed).sqrt()), -basis.mT @ rest, identity)
+
     @property
     def dimension(self) -> int:
         """Number of reduced coordinates, k."""

@@ -5,13 +5,14 @@ over latent dimensions, r the unit quaternion of each point's true rotation, and
 in the batch:
 
     loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N + ...]
-           + gamma (m + s + e) + delta b
+           + gamma (m + s + e) + delta b + 0.01 r
     c(D) = (0.1 / (0.03 + D))^1.5
 
 The third term counts the directions in which the latent moves the surface, see :mod:`neurok_model.training.spread`;
 the fourth compares them with the ways in which the object can truly move, :mod:`neurok_model.training.tangents`, and
-the points that the decoder moves with those that can move at all, :mod:`neurok_model.training.mobility`; the last says
-which points move as one body, :mod:`neurok_model.training.bodies`.
+the points that the decoder moves with those that can move at all, :mod:`neurok_model.training.mobility`; delta b says
+which points move as one body, :mod:`neurok_model.training.bodies`; and r, which only the encoder of the reach hears of,
+is how little it expected the latents of the deformations, :mod:`neurok_model.networks.reach`.
 
 The factor c lets a drawer that opens by a twentieth of its chest count beside a door that swings across the room;
 rotations tell the parts of a mechanism apart where displacements, near a hinge, do not. An absolute error is only
@@ -47,6 +48,10 @@ TANGENT_SHARE = 0.25
 """Share of the objects of a batch whose tangents are compared, in two poses each."""
 TANGENT_STEP = 0.25
 """Standard deviations: chords turn from tangents by half the angle that they span, squared in the shares."""
+REACH_WEIGHT = 0.01
+"""For the optimisers no matter; small, so that sums of terms speak of the others."""
+REACH_BLUR = 0.1
+"""Standard deviation of noise on the latents that the reach is told: directions that no deformation needs keep some."""
 USUAL_MOTION = 0.1
 """Root-mean-square motion at which an object's error counts about as it is."""
 BALANCE = 1.5
@@ -70,6 +75,7 @@ class LossTerms(NamedTuple):
     spurious_motion: Float[Tensor, ""]
     mobility_error: Float[Tensor, ""]
     body_error: Float[Tensor, ""]
+    reach_surprise: Float[Tensor, ""]
 
 
 class ObjectiveWeights(NamedTuple):
@@ -210,6 +216,11 @@ def objective(
     if regions is not None:
         mixed = body_error(regions, batch.body[:, asked], movable(truth, batch.tangents[:, :, :, asked]))
         total = total + weights.bodies * mixed
+    surprise = torch.zeros_like(total)
+    if networks.configuration.reach:
+        blur = REACH_BLUR * torch.randn(noise.shape, generator=generator).to(noise)
+        surprise = networks.reach(prior).surprise(posterior.mean.detach() + blur).mean()
+        total = total + REACH_WEIGHT * surprise
     return LossTerms(
         total,
         squared.detach(),
@@ -223,4 +234,5 @@ def objective(
         spurious.detach(),
         mistaken.detach(),
         mixed.detach(),
+        surprise.detach(),
     )

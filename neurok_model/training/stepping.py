@@ -49,6 +49,8 @@ class Stepper:
         self.configuration = configuration
         self.processes = processes
         self.networks = networks.to(processes.device).train()
+        if configuration.only_reach:
+            _leave_only(self.networks, "reach_encoder.")
         self.averaged = copy.deepcopy(self.networks).requires_grad_(False).eval()
         self.optimisers = make_optimisers(
             self.networks,
@@ -91,6 +93,12 @@ class Stepper:
         decay = min(self.configuration.averaging, steps_done / (steps_done + 10.0))
         for average, current in zip(self.averaged.parameters(), self.networks.parameters(), strict=True):
             average.lerp_(current, 1.0 - decay)
+
+
+def _leave_only(networks: nn.Module, prefix: str) -> None:
+    """Freeze every parameter whose name does not begin with the prefix."""
+    for name, parameter in networks.named_parameters():
+        parameter.requires_grad_(name.startswith(prefix))
 
 
 def noise_generator(seed: int, number: int) -> torch.Generator:

@@ -62,3 +62,39 @@ def test_draws_follow_the_prior_and_stay_inside() -> None:
     distances = region.distance(again)
     assert float(distances.max()) <= 5.0 * (1.0 + 1e-6)
     assert float(distances.mean()) == pytest.approx(2.5, abs=0.1)
+
+
+@pytest.mark.parametrize("rest", [(0.0, 0.0, 0.0), (-1.7, 0.3, 1.2), (-1.6, -1.6, -1.6), (-4.0, 0.0, 0.5)])
+def test_coordinates_moved_alone_end_at_their_limits(rest: tuple[float, ...]) -> None:
+    """Protects the stops of joints, wherever the scan stands; a scan beyond a limit keeps its margin."""
+    scanned = torch.tensor(rest, dtype=torch.float64)
+    region = PriorRegion.within_limits(scanned, torch.eye(3, dtype=torch.float64), 1.73)
+    for index, place in enumerate(rest):
+        end = max(1.73, abs(place) + 0.25)
+        for stop in (-end, end):
+            alone = torch.zeros(3, dtype=torch.float64)
+            alone[index] = stop - place
+            assert float(region.distance(alone)) == pytest.approx(region.radius, rel=1e-9)
+
+
+def test_limits_of_reduced_coordinates_are_a_cut_of_the_whole() -> None:
+    """Protects objects with more latent dimensions than coordinates: the cut has the whole's edge, and its prior."""
+    generator = torch.Generator().manual_seed(4)
+    basis = torch.linalg.qr(torch.randn(5, 2, generator=generator, dtype=torch.float64))[0]
+    rest = torch.tensor((-1.5, 0.2, 0.9, 0.0, -0.4), dtype=torch.float64)
+    whole = PriorRegion.within_limits(rest, torch.eye(5, dtype=torch.float64), 1.73)
+    cut = PriorRegion.within_limits(rest, basis, 1.73)
+    q = 0.7 * torch.randn(200, 2, generator=generator, dtype=torch.float64)
+    inside = whole.distance(q @ basis.mT) <= whole.radius
+    assert torch.equal(cut.distance(q) <= cut.radius, inside)
+    assert 0.1 < inside.double().mean() < 0.9
+    torch.testing.assert_close(cut.prior_mean, -basis.mT @ rest)
+
+
+def test_an_object_in_the_middle_of_one_coordinate_has_an_interval_of_standard_deviations() -> None:
+    """Protects the units: along one coordinate distances count in standard deviations of the prior."""
+    region = PriorRegion.within_limits(torch.tensor([-1.0]).double(), torch.eye(1).double(), 1.73)
+    assert region.radius == pytest.approx(1.73)
+    torch.testing.assert_close(
+        region.distance(torch.tensor([[1.0], [0.0]]).double()), torch.tensor([0.0, 1.0]).double()
+    )

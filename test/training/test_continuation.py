@@ -160,6 +160,21 @@ def test_networks_of_another_form_take_over_what_fits(tmp_path):
         torch.testing.assert_close(after[name], before[name], atol=1e-6, rtol=0, msg=name)
 
 
+def test_the_reach_alone_can_be_trained(tmp_path):
+    """Protects checkpoints that get their reach afterwards: nothing else of them changes by a bit."""
+    without = replace(CONFIGURATION.networks, reach=False)
+    first = train(replace(CONFIGURATION, networks=without, output=tmp_path / "first"), QUIET)
+    second = replace(CONFIGURATION, initial=first, only_reach=True, steps=3, output=tmp_path / "second")
+    before, after = load_file(first), load_file(train(second, QUIET))
+    added = after.keys() - before.keys()
+    assert added == {name for name in after if name.startswith("reach_encoder.")}
+    assert after["reach_encoder.to_rows.weight"].abs().max() > 0.0
+    for name, value in before.items():
+        assert torch.equal(after[name], value), name
+    with pytest.raises(NeurokError, match="only_reach"):
+        train(replace(second, networks=without, output=tmp_path / "third"), QUIET)
+
+
 def test_a_damaged_state_is_refused(tmp_path):
     """Protects against continuing from rubbish: a state that was cut off is an error with its path, not a traceback."""
     configuration = replace(CONFIGURATION, steps=3, output=tmp_path)
