@@ -21,8 +21,8 @@ from neurok_model.mechanics import (
     PointLoads,
     RolloutSettings,
     State,
+    array_rollout,
     build_system,
-    fast_path,
     rollout,
 )
 from neurok_model.reduction import CompilationSettings, PriorRegion, SmoothMap
@@ -171,11 +171,11 @@ def routes(model: ObjectModel, budget: Budget) -> list[Row]:
         rows.append(_row(time, route=name, candidates=count, each_cpu_us=1e3 * time.cpu / count))
 
     run("numba, eight candidates per vector", 64, RolloutSettings())
-    fewest, fast_path.FEWEST_IN_LANES = fast_path.FEWEST_IN_LANES, 10**9
+    fewest, array_rollout.FEWEST_IN_LANES = array_rollout.FEWEST_IN_LANES, 10**9
     try:
         run("numba, one candidate after the other", 64, RolloutSettings())
     finally:
-        fast_path.FEWEST_IN_LANES = fewest
+        array_rollout.FEWEST_IN_LANES = fewest
     for count in (1, 64):
         if budget.allows(20.0):
             run("plain torch, all candidates in one tensor", count, RolloutSettings(backend="reference"), warm=False)
