@@ -31,7 +31,7 @@ from neurok_model.weights import packaged_checkpoint
 
 Progress = Callable[[str], None]
 
-COORDINATE_LIMIT = 1.75
+COORDINATE_LIMIT = 1.732
 """Standard deviations at which coordinates end: where the stops of joints are whose range is filled evenly."""
 
 
