@@ -25,6 +25,9 @@ from neurok_model.reduction.snapshots import DecoderSnapshots, draw_configuratio
 MODE_SAMPLES = 512
 """Samples that the principal component analysis looks at: more of them change the modes no more."""
 
+DIFFERENTIATED = 32
+"""Fresh configurations from which the error of derivatives is stated: those of few scatter by several times."""
+
 WORTHWHILE = 0.9
 """Ratio of the error to a smaller map's above which a larger one is hardly worth its cost in every step."""
 
@@ -118,7 +121,8 @@ def compile_object(
     form = search.run().to(basis.dtype, basis.device)
 
     missing = (search.weighted_test - form.value(search.test) @ search.modes).norm()
-    fresh = search.decoder.tangents(search.test[:8]) @ search.modes.mT
+    some = search.test[:DIFFERENTIATED]
+    fresh = search.decoder.tangents(some) @ search.modes.mT
     phi = (search.modes.mT / masses.sqrt().repeat_interleave(3)[:, None]).unflatten(0, (-1, 3))
     return CompiledMap(
         form,
@@ -132,7 +136,7 @@ def compile_object(
         snapshot_y=search.weighted @ search.modes.mT,
         relative_error=float(missing / search.weighted_test.norm().clamp_min(1e-30)),
         value_error_metres=float(missing / (len(search.test) * masses.sum()).sqrt()),
-        derivative_error=float((form.jacobian(search.test[:8]).mT - fresh).norm() / fresh.norm().clamp_min(1e-30)),
+        derivative_error=float((form.jacobian(some).mT - fresh).norm() / fresh.norm().clamp_min(1e-30)),
     )
 
 
