@@ -43,7 +43,7 @@ TWICE = 2.0
 
 FIVEFOLD = 5.0
 """The error of first derivatives is stated from a few dozen configurations, is largest towards the region's edge, and
-scatters by more.
+scatters by more; a map whose values are off by a share of the motion has slopes that are off by as much at least.
 """
 
 INSIDE, REACH = 0.6, 1.0
@@ -129,7 +129,7 @@ def _errors(pair: Pair) -> dict[str, float]:
     moved, apart = _pushed(pair, MOVED * stated / form.relative_error)
     return {
         "values": pair.apart(ours.value(q), exact.value(q)) / (TWICE * stated),
-        "first derivatives": first / (FIVEFOLD * form.derivative_error),
+        "first derivatives": first / (FIVEFOLD * max(form.derivative_error, form.relative_error)),
         "second differences": pair.apart(second(ours), second(exact)) / (TWICE * 6.0**0.5 * stated),
         "rollout": apart / (TWICE * max(form.derivative_error, at_rest) * moved),
     }
