@@ -29,14 +29,19 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the node until it is interrupted, and end the process."""
+    leave(status(arguments))
+
+
+def status(arguments: Sequence[str] | None = None) -> int:
+    """Run the node until it is interrupted, and return the exit status of the process, which goes on."""
     try:
         prepare()
-        leave(run(arguments))
+        return run(arguments)
     except MissingRosError as error:
         print(error, file=sys.stderr)
-        leave(1)
+        return 1
     except KeyboardInterrupt:
-        leave(INTERRUPTED)
+        return INTERRUPTED
 
 
 def leave(status: int) -> NoReturn:

@@ -93,7 +93,7 @@ def test_missing_packages_are_explained(
     """The node says how to build or install what it lacks, instead of a traceback."""
     found = environment.importlib.util.find_spec
     monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: None if name == missing else found(name))
-    assert predictor.main([]) == 1
+    assert predictor.status([]) == 1
     complaint = capsys.readouterr().err
     assert advice in complaint
     assert "Traceback" not in complaint
