@@ -23,7 +23,7 @@ def farthest_outside(
     """
     if sampled is None or motion.outcome[0] == Outcome.OK:
         return None, ()
-    outside = sampled.distance_of(_own(sampled, motion.q[0]))
+    outside = sampled.distance(_own(sampled, motion.q[0]))
     worst = int(outside.argmax())
     if not outside[worst] > 0.0:
         return None, ()
@@ -40,7 +40,7 @@ def extrapolated(sampled: SampledRegion | None, motion: Motion) -> Bool[np.ndarr
     # Whatever ended OK stayed inside of the smaller region of the prior.
     suspects = np.flatnonzero(motion.outcome != int(Outcome.OK))
     if sampled is not None and len(suspects):
-        outside[suspects] = (sampled.distance_of(_own(sampled, motion.q[suspects])) > 0.0).any(-1)
+        outside[suspects] = (sampled.distance(_own(sampled, motion.q[suspects])) > 0.0).any(-1)
     return outside
 
 

@@ -131,8 +131,8 @@ def integrate(
     assert isinstance(integrator, Variational)
     layout = layout_of(system)
     count, k = state.q.shape
-    impulses = load_arrays(actions.impulses, count, count + SPARE_ROWS, layout.embedding_dimension)
-    pushes = load_arrays(actions.pushes, count, count + SPARE_ROWS, layout.embedding_dimension)
+    impulses = load_arrays(actions.impulses, count + SPARE_ROWS, layout.embedding_dimension)
+    pushes = load_arrays(actions.pushes, count + SPARE_ROWS, layout.embedding_dimension)
     states = initial_states(layout, state.q.numpy(), state.qdot.numpy(), count)
     if actions.grasps is not None:
         begun = reference.set_out(system, state, actions, step / substeps)

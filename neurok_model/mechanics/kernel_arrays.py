@@ -79,6 +79,12 @@ class TermArrays(NamedTuple):
     region_limit: float
 
 
+Loads = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of K candidates: modes at the contacts [K, c, 3, r], forces [N] or impulses [N s] [K, c, 3], and their start and stop
+[K, c, 2] in seconds.
+"""
+
+
 class LoadArrays(NamedTuple):
     """Loads in embedding coordinates of K candidates, c each."""
 
@@ -159,32 +165,23 @@ def term_arrays(system: LagrangianSystem) -> TermArrays:
     )
 
 
-def load_arrays(loads: PointLoads | None, count: int, rows: int, embedding_dimension: int) -> LoadArrays:
-    """Lay out the point loads of ``count`` candidates in at least as many ``rows``; none gives no slots."""
+def load_arrays(loads: PointLoads | None, rows: int, embedding_dimension: int) -> LoadArrays:
+    """As ``laid_out``, for loads in tensors."""
     if loads is None:
-        return no_loads(rows, embedding_dimension)
+        return laid_out(None, rows, embedding_dimension)
     times = np.stack((_array(loads.start), _array(loads.stop)), axis=-1)
-    return embedded_loads(_array(loads.rows), _array(loads.vectors), times, rows)
+    return laid_out((_array(loads.rows), _array(loads.vectors), times), rows, embedding_dimension)
 
 
-def no_loads(rows: int, embedding_dimension: int) -> LoadArrays:
-    """No slots for ``rows`` candidates."""
+def laid_out(loads: Loads | None, rows: int, embedding_dimension: int) -> LoadArrays:
+    """Lay out loads in at least as many ``rows`` as there are candidates; none gives no slots."""
     width = embedding_dimension + -embedding_dimension % LANES
-    return LoadArrays(np.zeros((rows, 0, width)), np.zeros((rows, 0, 2)))
-
-
-def embedded_loads(modes: np.ndarray, vectors: np.ndarray, times: np.ndarray, rows: int) -> LoadArrays:
-    """Lay out loads in at least as many ``rows`` as there are candidates.
-
-    Args:
-        modes: [K, c, 3, r], modes at the points.
-        vectors: [K, c, 3], forces [N] or impulses [N s].
-        times: [K, c, 2], start and stop [s].
-        rows: of the result.
-    """
-    count, slots, _, width = modes.shape
-    vector = np.zeros((rows, slots, width + -width % LANES))
-    vector[:count, :, :width] = (vectors[..., None, :] @ modes)[..., 0, :]
+    if loads is None:
+        return LoadArrays(np.zeros((rows, 0, width)), np.zeros((rows, 0, 2)))
+    modes, vectors, times = loads
+    count, slots = vectors.shape[:2]
+    vector = np.zeros((rows, slots, width))
+    vector[:count, :, :embedding_dimension] = (vectors[..., None, :] @ modes)[..., 0, :]
     all_times = np.full((rows, slots, 2), NEVER)
     all_times[:count] = times
     return LoadArrays(vector, all_times)

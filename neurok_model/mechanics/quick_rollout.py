@@ -19,7 +19,7 @@ from neurok_model.mechanics.actions import NEVER, Actions, PointLoads
 from neurok_model.mechanics.array_rollout import SPARE_ROWS, initial_states, layout_of, residuals_of, roll_arrays
 from neurok_model.mechanics.contacts import Contact, Impulse, Push, contact_points
 from neurok_model.mechanics.integrators import Variational
-from neurok_model.mechanics.kernel_arrays import LoadArrays, embedded_loads, no_loads
+from neurok_model.mechanics.kernel_arrays import Loads, laid_out
 from neurok_model.mechanics.motion import Motion
 from neurok_model.mechanics.outcome import Outcome
 from neurok_model.mechanics.rollout import RolloutSettings, frame_refinement, initial_substeps, rollout
@@ -27,9 +27,6 @@ from neurok_model.mechanics.system import LagrangianSystem, State
 
 RowsAt = Callable[[Float[np.ndarray, "p 3"]], Float[np.ndarray, "p 3 r"]]
 """Gives the modes Phi at surface points [m], as the object stands when the prediction starts."""
-
-Loads = tuple[Float[np.ndarray, "K c 3 r"], Float[np.ndarray, "K c 3"], Float[np.ndarray, "K c 2"]]
-"""Modes at the contacts of K candidates, forces [N] or impulses [N s], and their start and stop [s]."""
 
 
 def takes(
@@ -145,8 +142,8 @@ def quick_rollout(
     rolled = roll_arrays(
         layout,
         states,
-        _laid_out(contacts.impulses, contacts.count, layout.embedding_dimension),
-        _laid_out(contacts.pushes, contacts.count, layout.embedding_dimension),
+        laid_out(contacts.impulses, contacts.count + SPARE_ROWS, layout.embedding_dimension),
+        laid_out(contacts.pushes, contacts.count + SPARE_ROWS, layout.embedding_dimension),
         steps=steps,
         step=step,
         substeps=substeps,
@@ -183,12 +180,6 @@ def quick_rollout(
         energy_drift=rolled.drift,
         residual=residual,
     )
-
-
-def _laid_out(loads: Loads | None, count: int, embedding_dimension: int) -> LoadArrays:
-    if loads is None:
-        return no_loads(count + SPARE_ROWS, embedding_dimension)
-    return embedded_loads(*loads, count + SPARE_ROWS)
 
 
 def _as_tensors(loads: Loads | None) -> PointLoads | None:

@@ -111,8 +111,8 @@ def compile_object(
         generator,
     )
     basis = subspace.basis
-    mean = (basis.mT @ (prior_mean - rest_latent)).double().cpu()
     if limit is None:
+        mean = (basis.mT @ (prior_mean - rest_latent)).double().cpu()
         region = PriorRegion.of_probability(mean, torch.eye(len(mean), dtype=torch.float64))
     else:
         region = PriorRegion.within_limits(rest_latent - prior_mean, basis, limit)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from neurok_model.reduction.region import PriorRegion
@@ -30,21 +29,17 @@ class SampledRegion:
     reach: float
     centres: tuple[Float[Tensor, " k"], ...] = ()
 
-    def distance(self, q: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch"]:
-        """How far outside q lies, in standard deviations; negative inside."""
-        outside = self.region.distance(q) - self.reach
-        for centre in self.centres:
-            # The prior is a standard normal one in every direction, so that plain distances count.
-            outside = torch.minimum(outside, (q - centre).norm(dim=-1) - NEARBY)
-        return outside
+    def distance(self, q: Float[np.ndarray, "*batch k"]) -> Float[np.ndarray, "*batch"]:
+        """How far outside q lies, in standard deviations; negative inside.
 
-    def distance_of(self, q: Float[np.ndarray, "*batch k"]) -> Float[np.ndarray, "*batch"]:
-        """As ``distance``, for arrays: a single prediction is over before tensors would have been made for it."""
+        For arrays: a single prediction is over before tensors would have been made for it.
+        """
         mean, precision, centres = self._arrays
         offset = q - mean
         squared = ((offset @ precision) * offset).sum(-1)
         outside = np.sqrt(np.maximum(squared, 0.0)) - self.reach
         for centre in centres:
+            # The prior is a standard normal one in every direction, so that plain distances count.
             outside = np.minimum(outside, np.linalg.norm(q - centre, axis=-1) - NEARBY)
         return np.asarray(outside)
 
@@ -54,7 +49,3 @@ class SampledRegion:
         tensors = (self.region.mean, self.region.precision, *self.centres)
         mean, precision, *centres = (tensor.detach().cpu().double().numpy() for tensor in tensors)
         return mean, precision, centres
-
-    def left(self, q: Float[Tensor, "*batch times k"]) -> Bool[Tensor, "*batch"]:
-        """Which motions leave it."""
-        return (self.distance(q) > 0.0).any(-1)
