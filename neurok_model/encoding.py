@@ -42,7 +42,7 @@ class EncodedScan:
         bound = self._networks.decoder.bind(points, normals, prior)
         if not self._networks.configuration.reach:
             return bound, prior, posterior.mean[0, 0]
-        reach = self._networks.reach(prior)
+        reach = self._networks.reach(prior, bound)
         rest = reach.units(posterior.mean)[0, 0]
         return bound.in_units(reach), prior._replace(mean=torch.zeros_like(prior.mean)), rest
 

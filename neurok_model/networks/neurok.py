@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from neurok_model.networks.configuration import NetworkConfiguration
-from neurok_model.networks.decoder import Decoder
+from neurok_model.networks.decoder import BoundDecoder, Decoder
 from neurok_model.networks.deformation_encoder import DeformationEncoder, Posterior
 from neurok_model.networks.prior_encoder import KinematicPrior, PriorEncoder
 from neurok_model.networks.reach import Reach, ReachEncoder
@@ -24,10 +24,10 @@ class NeurokNetworks(nn.Module):
         self.decoder = Decoder(configuration)
         self.reach_encoder = ReachEncoder(configuration) if configuration.reach else None
 
-    def reach(self, prior: KinematicPrior) -> Reach:
+    def reach(self, prior: KinematicPrior, bound: BoundDecoder) -> Reach:
         """How far the coordinates reach; for networks that do not say, the prior N(mu_cond, I) itself."""
         if self.reach_encoder is not None:
-            return self.reach_encoder(prior)
+            return self.reach_encoder(prior, bound)
         identity = torch.eye(prior.mean.shape[-1], dtype=prior.mean.dtype, device=prior.mean.device)
         return Reach(prior.mean, identity.expand(len(prior.mean), -1, -1))
 

@@ -3,7 +3,8 @@
 The divergence draws the latents of all objects together to N(mu_cond, I). Of one object that says little: the scan of a
 shut door has its latent near the mean, everything that the door can do lies to one side of it, up to four standard
 deviations far, and in directions that the door does not need its latents do not vary at all. So a second Gaussian is
-read off the context, and told the latents z of the object's deformations,
+read off the context and off the decoder's tokens, which know what a coordinate does to the object and in which sense,
+and told the latents z of the object's deformations,
 
     p(z | M0) = N(m, (W^T W)^-1),    W lower triangular,    loss = |W (z - m)|^2 / 2 - sum_i log W_ii
 
@@ -13,7 +14,7 @@ z: the prior of u is N(0, I), its ball ends about where the joints end, and dire
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -22,6 +23,9 @@ from torch import Tensor, nn
 from neurok_model.networks.blocks import CrossBlock, Normalise, SelfBlock, learned_tokens
 from neurok_model.networks.configuration import NetworkConfiguration
 from neurok_model.networks.prior_encoder import KinematicPrior
+
+if TYPE_CHECKING:
+    from neurok_model.networks.decoder import BoundDecoder
 
 LARGEST_LOGARITHM = 3.0
 """Of a diagonal entry of W: standard deviations lie between a twentieth and twenty."""
@@ -53,7 +57,7 @@ class Reach(NamedTuple):
 
 
 class ReachEncoder(nn.Module):
-    """Reads the reach off the context; at first it is the prior N(mu_cond, I) itself."""
+    """Reads the reach off the context and the decoder's tokens; at first it is the prior N(mu_cond, I) itself."""
 
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()
@@ -63,17 +67,22 @@ class ReachEncoder(nn.Module):
         self.read_context = CrossBlock(width, heads)
         self.exchange = SelfBlock(width, heads)
         self.read_again = CrossBlock(width, heads)
+        self.embed_decoder = nn.Sequential(Normalise(width), nn.Linear(width, width))
+        self.embed_coordinate = nn.Sequential(Normalise(width), nn.Linear(width, width))
         self.normalise = Normalise(width)
         self.to_rows = nn.Linear(width, channels * (1 + dimension))
         nn.init.zeros_(self.to_rows.weight)
         nn.init.zeros_(self.to_rows.bias)
         self.channels = channels
 
-    def forward(self, prior: KinematicPrior) -> Reach:
+    def forward(self, prior: KinematicPrior, bound: BoundDecoder) -> Reach:
         """Mean and whitening; gradients end here, so that only this encoder learns from them."""
         mean, context = prior.mean.detach(), prior.context.detach()
-        tokens = self.read_context(self.tokens.expand(len(context), -1, -1), context)
-        tokens = self.read_again(self.exchange(tokens), context)
+        handles, coordinates = bound.own_tokens.detach(), bound.latent_tokens.detach()
+        decoder_tokens = self.embed_decoder(torch.cat((handles, coordinates), dim=1).to(context.dtype))
+        memory = torch.cat((context, decoder_tokens), dim=1)
+        tokens = self.read_context(self.tokens + self.embed_coordinate(coordinates.to(context.dtype)), memory)
+        tokens = self.read_again(self.exchange(tokens), memory)
         # Single precision: a rounded whitening would shift the scanned pose.
         rows = self.to_rows(self.normalise(tokens)).to(mean.dtype)
         rows = rows.unflatten(-1, (self.channels, -1)).flatten(1, 2)

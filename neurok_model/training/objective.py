@@ -219,7 +219,7 @@ def objective(
     surprise = torch.zeros_like(total)
     if networks.configuration.reach:
         blur = REACH_BLUR * torch.randn(noise.shape, generator=generator).to(noise)
-        surprise = networks.reach(prior).surprise(posterior.mean.detach() + blur).mean()
+        surprise = networks.reach(prior, bound).surprise(posterior.mean.detach() + blur).mean()
         total = total + REACH_WEIGHT * surprise
     return LossTerms(
         total,

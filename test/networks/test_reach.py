@@ -28,12 +28,12 @@ def some_reach(seed=1, objects=2, dimension=6):
 
 def test_untrained_it_is_the_prior_itself():
     """Protects checkpoints that are trained on: before a reach is learned, everything is as it was."""
-    networks, _, prior = bound_networks()
-    reach = networks.reach(prior)
+    networks, bound, prior = bound_networks()
+    reach = networks.reach(prior, bound)
     torch.testing.assert_close(reach.mean, prior.mean)
     torch.testing.assert_close(reach.whitening, torch.eye(6, dtype=torch.float64).expand(2, -1, -1))
-    without, _, before = bound_networks(reach=False)
-    torch.testing.assert_close(without.reach(before).whitening, reach.whitening)
+    without, bound, before = bound_networks(reach=False)
+    torch.testing.assert_close(without.reach(before, bound).whitening, reach.whitening)
 
 
 def test_the_decoder_in_units_is_the_same_decoder():
@@ -69,17 +69,18 @@ def test_it_learns_the_mean_and_the_spread_of_what_it_is_told():
     positions = torch.rand(1, 9, 3) - 0.5
     normals = torch.nn.functional.normalize(torch.randn(1, 9, 3), dim=-1)
     prior = networks.prior_encoder(positions, normals)
+    bound = networks.decoder.bind(positions, normals, prior)
     mixing = torch.eye(6)
     mixing[1, 0], mixing[5, 5] = 0.8, 0.2
     shift = torch.tensor((2.0, 0.0, -1.0, 0.0, 0.0, 0.0))
     optimiser = torch.optim.Adam(networks.reach_encoder.parameters(), lr=3e-3)
     for _ in range(500):
         told = prior.mean.detach() + shift + torch.randn(256, 6) @ mixing.T
-        loss = networks.reach(prior).surprise(told[None]).mean()
+        loss = networks.reach(prior, bound).surprise(told[None]).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    reach = networks.reach(prior)
+    reach = networks.reach(prior, bound)
     covariance = reach.inverse()[0] @ reach.inverse()[0].T
     torch.testing.assert_close(reach.mean[0] - prior.mean[0], shift, atol=0.15, rtol=0)
     torch.testing.assert_close(covariance, mixing @ mixing.T, atol=0.2, rtol=0)
@@ -90,8 +91,10 @@ def test_nothing_else_hears_of_it():
     networks, _, _ = bound_networks()
     networks.requires_grad_(True)
     positions = torch.rand(1, 9, 3, dtype=torch.float64)
-    prior = networks.prior_encoder(positions, torch.nn.functional.normalize(positions, dim=-1))
-    networks.reach(prior).surprise(torch.ones(1, 1, 6, dtype=torch.float64)).sum().backward()
+    normals = torch.nn.functional.normalize(positions, dim=-1)
+    prior = networks.prior_encoder(positions, normals)
+    bound = networks.decoder.bind(positions, normals, prior)
+    networks.reach(prior, bound).surprise(torch.ones(1, 1, 6, dtype=torch.float64)).sum().backward()
     moved = [name for name, one in networks.named_parameters() if one.grad is not None and one.grad.abs().max() > 0]
     assert moved
     assert all(name.startswith("reach_encoder.") for name in moved)
@@ -105,8 +108,9 @@ def test_every_form_of_latent_has_rows(channels):
     networks = NeurokNetworks(NetworkConfiguration(**settings))
     torch.nn.init.normal_(networks.reach_encoder.to_rows.weight, std=0.3)
     positions = torch.rand(2, 9, 3) - 0.5
-    prior = networks.prior_encoder(positions, torch.nn.functional.normalize(positions, dim=-1))
-    whitening = networks.reach(prior).whitening
+    normals = torch.nn.functional.normalize(positions, dim=-1)
+    prior = networks.prior_encoder(positions, normals)
+    whitening = networks.reach(prior, networks.decoder.bind(positions, normals, prior)).whitening
     assert whitening.shape == (2, 3 * channels, 3 * channels)
     assert torch.equal(whitening, whitening.tril())
     assert (whitening.diagonal(dim1=-2, dim2=-1) > 0.0).all()

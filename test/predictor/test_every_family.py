@@ -29,12 +29,12 @@ SETTINGS = CompilationSettings(
     subspace_samples=24,
     samples=192,
     maximum_samples=192,
-    test_samples=64,
+    test_samples=192,
     hidden=(24,),
     iterations=10,
 )
 
-DRAWS, DIFFERENTIATED = 48, 16
+DRAWS, DIFFERENTIATED = 144, 16
 """Fresh configurations at which values and derivatives are compared."""
 
 TWICE = 2.0
