@@ -150,7 +150,10 @@ class Predictor:
         generator = torch.Generator().manual_seed(self.seed)
         decoder = encoded.surface_decoder
         limit = COORDINATE_LIMIT if self.networks.configuration.reach else None
-        return compile_object(decoder, rest, prior.mean[0], area, generator, self.settings, limit=limit, **more)
+        size = prepared.normalisation.scale
+        return compile_object(
+            decoder, rest, prior.mean[0], area, generator, self.settings, limit=limit, size=size, **more
+        )
 
     def _parts(
         self,

@@ -41,7 +41,9 @@ class CompilationSettings:
 
     Attributes:
         method: form of the active subspace.
-        energy: share of its spectrum that the coordinates hold.
+        energy: share of its spectrum among whose directions coordinates are looked for.
+        least_motion: share of the object's longest side by which a coordinate must move some of the surface per
+            standard deviation; others are left out.
         maximum_dimension: cap on k_q.
         subspace_samples: latents at which the active subspace is differentiated.
         samples: configurations at which the decoder is evaluated at first.
@@ -58,7 +60,8 @@ class CompilationSettings:
     """
 
     method: Method = "gauss_newton"
-    energy: float = 0.95
+    energy: float = 0.999
+    least_motion: float = 0.02
     maximum_dimension: int = 8
     subspace_samples: int = 96
     samples: int = 640
@@ -84,6 +87,7 @@ def compile_object(
     subspace: ActiveSubspace | None = None,
     around: Float[Tensor, "c q"] | None = None,
     limit: float | None = None,
+    size: float = 0.0,
 ) -> CompiledMap:
     """Compile one object.
 
@@ -99,6 +103,7 @@ def compile_object(
         around: more configurations around which the decoder is sampled, whatever the prior says of them.
         limit: standard deviations of the prior at which each latent coordinate ends, where the prior is the object's
             own; None for a prior of which only a ball that holds 95 % is known.
+        size: longest side of the object, metres; 0 where it does not matter how far a coordinate moves the surface.
     """
     settings = settings or CompilationSettings()
     subspace = subspace or active_subspace(
@@ -109,6 +114,7 @@ def compile_object(
         settings.energy,
         settings.maximum_dimension,
         generator,
+        least_motion=settings.least_motion * size,
     )
     basis = subspace.basis
     if limit is None:

@@ -12,7 +12,7 @@ from neurok_model.reduction import (
     active_subspace,
     compile_object,
 )
-from neurok_model.reduction.active_subspace import leading_count
+from neurok_model.reduction.active_subspace import farthest_motion, leading_count
 
 LATENT = 10
 
@@ -43,6 +43,27 @@ def test_active_subspace_finds_the_moving_directions(method):
     outside = subspace.basis - HIDDEN_DIRECTIONS @ (HIDDEN_DIRECTIONS.T @ subspace.basis)
     assert outside.norm() < 1e-3
     assert subspace.directions_for(0.9999) == 2
+
+
+def test_a_light_part_that_moves_far_is_kept_and_a_heavy_one_that_hardly_moves_is_not():
+    """Protects knobs: a tenth of the points, nearly without mass, beside a body that gives way by a centimetre."""
+    knob = torch.arange(len(POINTS)) < len(POINTS) // 10
+    masses = torch.where(knob, 0.001, 1.0)
+
+    def displacement(latents: torch.Tensor) -> torch.Tensor:
+        body = 1.0 * latents[:, :1] + 0.01 * latents[:, 1:2]
+        moved = torch.where(knob, 0.1 * latents[:, 2:3], body)
+        return moved[..., None] * torch.tensor((0.0, 1.0, 0.0))
+
+    latents = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    by_energy = active_subspace(displacement, latents, masses, energy=0.999)
+    assert by_energy.basis.shape == (4, 1)
+    found = active_subspace(displacement, latents, masses, energy=1.0, least_motion=0.05)
+    assert found.basis.shape == (4, 2)
+    torch.testing.assert_close(found.basis[2, 1].abs(), torch.tensor(1.0), atol=1e-3, rtol=0)
+    assert farthest_motion(displacement, torch.zeros(4), found.basis)[1] == pytest.approx(0.1, rel=1e-2)
+    everything = active_subspace(displacement, latents, masses, energy=1.0, least_motion=100.0)
+    assert everything.basis.shape == (4, 1)
 
 
 def test_leading_count_is_the_smallest_that_reaches_the_share():
