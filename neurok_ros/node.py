@@ -10,6 +10,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from neurok_model.cache import cache_called
 from neurok_model.errors import NeurokError
+from neurok_model.mechanics import fast_path
 from neurok_model.predictor import Predictor
 from neurok_ros import parameters
 from neurok_ros.diagnostics import Diagnostics
@@ -25,6 +26,9 @@ from neurok_ros.worker import Worker
 
 LoadPredictor = Callable[[str, str, int], Predictor]
 """Takes the parameters checkpoint, device and seed."""
+
+NOTEWORTHY_SECONDS = 5.0
+"""Machine code that took longer was compiled, not found on the disk."""
 
 
 def load_predictor(checkpoint: str, device: str, seed: int) -> Predictor:
@@ -92,7 +96,15 @@ class PredictorNode(LifecycleNode):
         self._runtime = runtime
         self._parts = [Services(runtime), Inputs(runtime), RolloutAction(runtime)]
         self.get_logger().info(f"checkpoint '{predictor.checkpoint_name}' on {predictor.device}")
+        if predictor.device.type == "cpu":
+            worker.offer("machine code", self._prepare_machine_code)
         return TransitionCallbackReturn.SUCCESS
+
+    def _prepare_machine_code(self) -> None:
+        """Compile what predictions run on, once per machine, instead of letting the first of them wait for it."""
+        seconds = fast_path.prepare()
+        if seconds > NOTEWORTHY_SECONDS:
+            self.get_logger().info(f"machine code compiled in {seconds:.0f} s; later starts find it on the disk")
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to serve; publish the object that is held, if any."""

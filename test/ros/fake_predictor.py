@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.geometry import PointCloud, TriangleMesh
@@ -157,7 +158,7 @@ class SlidingPredictor:
     """Encodes scans to sliding lids."""
 
     checkpoint_name = "sliding"
-    device = "cpu"
+    device = torch.device("cpu")
 
     def encode(self, scan: TriangleMesh | PointCloud, physics: PhysicsParameters) -> SlidingModel:
         """Check the scan as the real one does."""
