@@ -55,10 +55,10 @@ def compare(predictor: Predictor, family: str, energy: float, samples: int) -> d
     frames = instance.pose(instance.sample_states(np.random.default_rng(0), 1))
     prepared = prepare_scan(TriangleMesh(frames.vertices[0], instance.triangles), 0)
     encoded = EncodedScan(predictor.networks, prepared, 0)
-    _, prior, rest = encoded.parts
+    _, prior_mean, rest = encoded.parts
     masses = torch.as_tensor(prepared.samples.area_share, dtype=torch.float32)
-    latents = subspace_latents(rest, prior.mean[0], samples, torch.Generator().manual_seed(0))
-    fresh = prior.mean[0] + torch.randn(64, len(rest), generator=torch.Generator().manual_seed(1))
+    latents = subspace_latents(rest, prior_mean, samples, torch.Generator().manual_seed(0))
+    fresh = prior_mean + torch.randn(64, len(rest), generator=torch.Generator().manual_seed(1))
     row: dict[str, Any] = {"family": family, "degrees_of_freedom": instance.degrees_of_freedom}
     found, root = {}, masses.sqrt()[:, None]
     for method in METHODS:

@@ -21,7 +21,7 @@ from neurok_model.device import choose_device
 from neurok_model.encoding import EncodedScan
 from neurok_model.exact_object import exact_parts
 from neurok_model.geometry import PointCloud, TriangleMesh
-from neurok_model.networks import BoundDecoder, KinematicPrior, NeurokNetworks, load_checkpoint
+from neurok_model.networks import BoundDecoder, NeurokNetworks, load_checkpoint
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
 from neurok_model.reduction import CompilationSettings, CompiledMap, SampledRegion, compile_object
@@ -145,15 +145,13 @@ class Predictor:
         """Compile for a mass of one kilogram, in the frame of the upright box: every choice made on the way is then the
         same for a turned scan and for another mass.
         """
-        _, prior, rest = encoded.parts
+        _, prior_mean, rest = encoded.parts
         area = torch.as_tensor(prepared.samples.area_share, dtype=torch.float32, device=self.device)
         generator = torch.Generator().manual_seed(self.seed)
         decoder = encoded.surface_decoder
         limit = COORDINATE_LIMIT if self.networks.configuration.reach else None
         size = prepared.normalisation.scale
-        return compile_object(
-            decoder, rest, prior.mean[0], area, generator, self.settings, limit=limit, size=size, **more
-        )
+        return compile_object(decoder, rest, prior_mean, area, generator, self.settings, limit=limit, size=size, **more)
 
     def _parts(
         self,
@@ -207,8 +205,8 @@ class Predictor:
         parts = exact_parts(prepared, encoded.in_double_precision(), upright)
         return replace(parts, memory_limit=self.memory_limit)
 
-    def _encode(self, prepared: PreparedScan) -> tuple[BoundDecoder, KinematicPrior, Float[Tensor, " k"]]:
-        """Bind the decoder to the surface points; returns it, the prior, and the latent of the scanned pose."""
+    def _encode(self, prepared: PreparedScan) -> tuple[BoundDecoder, Float[Tensor, " k"], Float[Tensor, " k"]]:
+        """Bind the decoder to the surface points; returns it, the prior's mean, and the latent of the scanned pose."""
         return EncodedScan(self.networks, prepared, self.seed).parts
 
     @cached_property

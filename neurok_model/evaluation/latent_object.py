@@ -98,8 +98,7 @@ class LatentObject:
         assert isinstance(compiled, CompiledMap)
         self.compiled = compiled
         self.prepared: PreparedScan = self.model.surface.scan
-        self._bound, prior, self._rest = predictor._encode(self.prepared)
-        self._mean = prior.mean[0]
+        self._bound, self._mean, self._rest = predictor._encode(self.prepared)
         box = self.prepared.normalisation
         self._vertices = vertices
         # Displacements are row vectors: x = R^T x' scale, as a product from the right.

@@ -357,6 +357,25 @@ class BoundDecoder:
             None if self.reach is None else Reach(*(part[:count] for part in self.reach)),
         )
 
+    def mean_of_objects(self) -> BoundDecoder:
+        """One decoder out of several readings of one scan, which are the objects of this one.
+
+        Tokens are learned queries and stand for the same handles and coordinates whichever points were read, so what
+        they found can be averaged.
+        """
+
+        def mean(part: Tensor) -> Tensor:
+            return part.mean(dim=0, keepdim=True)
+
+        return BoundDecoder(
+            self.decoder,
+            tuple(mean(part) for part in self.bound),
+            mean(self.own_tokens),
+            mean(self.latent_tokens),
+            mean(self.points),
+            gates=None if self.gates is None else mean(self.gates),
+        )
+
     def dual_quaternions(self, latents: Float[Tensor, "b f k"]) -> Float[Tensor, "b f n 8"]:
         """Motion of every bound point for f latents per object, as dual quaternions (not normalised)."""
         decoder = self.decoder

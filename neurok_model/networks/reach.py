@@ -45,6 +45,10 @@ class Reach(NamedTuple):
         """The inverse, z = m + W^-1 u."""
         return self.mean[:, None] + units @ self.inverse().mT
 
+    def mean_of_objects(self) -> Reach:
+        """One reach out of several readings of one scan."""
+        return Reach(*(part.mean(dim=0, keepdim=True) for part in self))
+
     def inverse(self) -> Float[Tensor, "b k k"]:
         """W^-1, whose columns say how far z reaches in the directions of u."""
         identity = torch.eye(self.mean.shape[-1], dtype=self.mean.dtype, device=self.mean.device)

@@ -50,6 +50,33 @@ def test_latents_and_points_do_not_see_each_other(head):
     torch.testing.assert_close(together, alone)
 
 
+def test_readings_of_one_scan_make_one_decoder():
+    """Protects encoding: equal readings change nothing, and of different ones every part is the mean."""
+    torch.manual_seed(0)
+    networks = NeurokNetworks(NetworkConfiguration(**SMALL)).double().requires_grad_(False)
+    points = torch.rand(1, 12, 3, dtype=torch.float64) - 0.5
+    normals = torch.nn.functional.normalize(torch.randn(1, 12, 3, dtype=torch.float64), dim=-1)
+
+    def read(orders: list[list[int]]):
+        prior = networks.prior_encoder(points[0, orders], normals[0, orders])
+        bound = networks.decoder.bind(points.expand(len(orders), -1, -1), normals.expand(len(orders), -1, -1), prior)
+        return bound, networks.reach(prior, bound)
+
+    first, second = list(range(8)), list(range(4, 12))
+    latents = torch.randn(1, 4, 6, dtype=torch.float64)
+    alone, _ = read([first])
+    same, reach = read([first, first])
+    torch.testing.assert_close(same.mean_of_objects().displacement(latents), alone.displacement(latents))
+    torch.testing.assert_close(reach.mean_of_objects().whitening[0], reach.whitening[1])
+    different, _ = read([first, second])
+    one = different.mean_of_objects()
+    assert not torch.allclose(one.bound[0][0], alone.bound[0][0])
+    torch.testing.assert_close(one.bound[0][0], 0.5 * (different.bound[0][0] + different.bound[0][1]))
+    torch.testing.assert_close(one.own_tokens[0], 0.5 * (different.own_tokens[0] + different.own_tokens[1]))
+    torch.testing.assert_close(one.gates[0], 0.5 * (different.gates[0] + different.gates[1]))
+    torch.testing.assert_close(one.points, points)
+
+
 @pytest.mark.parametrize("head", HEADS)
 def test_a_vertex_on_a_surface_point_moves_with_it(head):
     """Protects driving: a vertex with one driver gets exactly that driver's rigid motion, for every head."""
