@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from scipy.spatial import KDTree
 from scipy.special import ellipk
 
 from neurok_model.data.families import build_object
@@ -60,10 +62,9 @@ def judge_lid(built: ArticulatedObject, lid: Part, dtype: torch.dtype, seconds: 
     distance = float(np.linalg.norm(first))
     settings = RolloutSettings(backend="reference")
 
-    corner = points[np.argmax((arms**2).sum(axis=1))]
-    blow = 0.1 * masses.sum() * np.cross(axis, corner - anchor) / np.linalg.norm(np.cross(axis, corner - anchor))
     still = oracle_model(built, np.zeros(1), OraclePhysics(gravity=(0.0, 0.0, 0.0)), limits=False, dtype=dtype)
-    vertex = still.rest_vertices[np.argmin(((still.rest_vertices - corner) ** 2).sum(axis=1))].astype(np.float64)
+    vertex = _struck_vertex(built, lid, still.rest_vertices.astype(np.float64))
+    blow = 0.1 * masses.sum() * np.cross(axis, vertex - anchor) / np.linalg.norm(np.cross(axis, vertex - anchor))
     struck = still.predict([Impulse(vertex, blow)], horizon=1 / 60, step=1 / 60, settings=settings)
     expected = float(axis @ np.cross(vertex - anchor, blow))
     momentum = inertia * lid.ratio * float(struck.qdot[0, 0])
@@ -77,6 +78,14 @@ def judge_lid(built: ArticulatedObject, lid: Part, dtype: torch.dtype, seconds: 
     period = 4.0 * math.sqrt(inertia / (GRAVITY * distance)) * float(ellipk(math.sin(AMPLITUDE / 2.0) ** 2))
     measured = _period(swing.times, swing.q[:, 0])
     return LidResult(abs(momentum / expected - 1.0), abs(measured / period - 1.0))
+
+
+def _struck_vertex(built: ArticulatedObject, lid: Part, vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "3"]:
+    """A vertex of the lid far from the hinge and from all else: on a shut lid's rim a strike may meet the base."""
+    on_lid = built.part_of_vertex == lid.index
+    own, others = vertices[on_lid], vertices[~on_lid]
+    arms = np.linalg.norm(np.cross(lid.axis, own - lid.anchor), axis=1)
+    return own[np.argmax(arms * KDTree(others).query(own)[0])]
 
 
 def _point_masses(built: ArticulatedObject, lid: Part) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import torch
+
 from neurok_model.cli import main
+from neurok_model.evaluation.lids import judge_lid, lid_of
 
 
 def test_a_lid_keeps_what_theory_says_it_keeps(tmp_path: Path) -> None:
@@ -23,3 +26,10 @@ def test_a_lid_keeps_what_theory_says_it_keeps(tmp_path: Path) -> None:
     assert 0.0 < overall["max_momentum_error"] < 1e-3
     assert 0.0 < overall["max_lid_angular_momentum_error"] < 1e-2
     assert (plots / "energy.png").stat().st_size > 5_000
+
+
+def test_a_shut_lid_is_struck_and_not_the_box_under_it() -> None:
+    """Protects the comparison with theory where the lid's rim lies on its base, which would take the strike."""
+    found = lid_of("lidded_box")
+    assert found is not None
+    assert judge_lid(*found, torch.float64, seconds=1 / 60).angular_momentum < 1e-2
