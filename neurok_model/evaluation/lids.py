@@ -64,7 +64,8 @@ def judge_lid(built: ArticulatedObject, lid: Part, dtype: torch.dtype, seconds: 
 
     still = oracle_model(built, np.zeros(1), OraclePhysics(gravity=(0.0, 0.0, 0.0)), limits=False, dtype=dtype)
     vertex = _struck_vertex(built, lid, still.rest_vertices.astype(np.float64))
-    blow = 0.1 * masses.sum() * np.cross(axis, vertex - anchor) / np.linalg.norm(np.cross(axis, vertex - anchor))
+    along = np.cross(axis, vertex - anchor)
+    blow = 0.1 * masses.sum() * along / np.linalg.norm(along)
     struck = still.predict([Impulse(vertex, blow)], horizon=1 / 60, step=1 / 60, settings=settings)
     expected = float(axis @ np.cross(vertex - anchor, blow))
     momentum = inertia * lid.ratio * float(struck.qdot[0, 0])

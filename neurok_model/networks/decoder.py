@@ -7,6 +7,7 @@ maps latents to dual quaternions and is what the mechanics differentiates. Two h
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int
@@ -346,16 +347,7 @@ class BoundDecoder:
 
     def of_first(self, count: int) -> BoundDecoder:
         """The decoder of the first ``count`` objects alone."""
-        return BoundDecoder(
-            self.decoder,
-            tuple(part[:count] for part in self.bound),
-            self.own_tokens[:count],
-            self.latent_tokens[:count],
-            self.points[:count],
-            self._driving,
-            None if self.gates is None else self.gates[:count],
-            None if self.reach is None else Reach(*(part[:count] for part in self.reach)),
-        )
+        return self._with_objects(lambda part: part[:count])
 
     def mean_of_objects(self) -> BoundDecoder:
         """One decoder out of several readings of one scan, which are the objects of this one.
@@ -363,17 +355,19 @@ class BoundDecoder:
         Tokens are learned queries and stand for the same handles and coordinates whichever points were read, so what
         they found can be averaged.
         """
+        return self._with_objects(lambda part: part.mean(dim=0, keepdim=True))
 
-        def mean(part: Tensor) -> Tensor:
-            return part.mean(dim=0, keepdim=True)
-
+    def _with_objects(self, change: Callable[[Tensor], Tensor]) -> BoundDecoder:
+        """The same decoder with everything that has a row per object changed."""
         return BoundDecoder(
             self.decoder,
-            tuple(mean(part) for part in self.bound),
-            mean(self.own_tokens),
-            mean(self.latent_tokens),
-            mean(self.points),
-            gates=None if self.gates is None else mean(self.gates),
+            tuple(change(part) for part in self.bound),
+            change(self.own_tokens),
+            change(self.latent_tokens),
+            change(self.points),
+            self._driving,
+            None if self.gates is None else change(self.gates),
+            None if self.reach is None else Reach(*(change(part) for part in self.reach)),
         )
 
     def dual_quaternions(self, latents: Float[Tensor, "b f k"]) -> Float[Tensor, "b f n 8"]:
