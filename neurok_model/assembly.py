@@ -41,6 +41,7 @@ class ObjectParts:
         vertex_modes: gives Phi at the vertices, [n, 3, r].
         region: the prior over q.
         mass: kg.
+        latent_mass: inertia that the networks lend to coordinates they are unsure of, for that mass [kg m^2].
         surface: makes the surface from the arguments of ``ReducedSurface``; another one where vertices do not follow
             from modes.
         memory_limit: bytes that one request may take.
@@ -55,6 +56,7 @@ class ObjectParts:
     vertex_modes: Callable[[], Tensor]
     region: PriorRegion
     mass: float
+    latent_mass: Float[Tensor, "k k"] | None = None
     surface: Callable[..., ReducedSurface] = ReducedSurface
     memory_limit: int = MEMORY_LIMIT
     sampled: SampledRegion | None = None
@@ -73,6 +75,7 @@ class ObjectParts:
             point_modes=self.point_modes / root,
             vertex_modes=cache(lambda: vertex_modes() / root),
             mass=mass,
+            latent_mass=None if self.latent_mass is None else self.latent_mass * (mass / self.mass),
         )
 
     def assembled(
@@ -100,7 +103,16 @@ class ObjectParts:
             inner = inner.to(dtype or torch.float64)
         frame = None if physics.support == "anchored" else parts.framed(inner, physics)
         moment = parts.mass_moment
-        system = build_system(inner, moment, parts.region, physics, mass=physics.mass, frame=frame, dtype=dtype)
+        system = build_system(
+            inner,
+            moment,
+            parts.region,
+            physics,
+            mass=physics.mass,
+            learned_latent_mass=parts.latent_mass,
+            frame=frame,
+            dtype=dtype,
+        )
         return (surface if frame is None else FramedSurface(surface, frame)), system
 
     def framed(self, inner: Embedding, physics: PhysicsParameters) -> FramedEmbedding:

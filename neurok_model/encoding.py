@@ -10,7 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neurok_model.networks import BoundDecoder, NeurokNetworks
+from neurok_model.networks import BoundDecoder, KinematicPrior, NeurokNetworks
+from neurok_model.networks.latent_mass import PushResponse
+from neurok_model.reduction.snapshots import DecoderSnapshots
 from neurok_model.scan import PreparedScan
 
 READINGS = 4
@@ -33,6 +35,18 @@ class EncodedScan:
 
     @cached_property
     @torch.no_grad()
+    def _readings(self) -> tuple[KinematicPrior, BoundDecoder, Float[Tensor, "1 1 k"]]:
+        """What every reading of the scan gives, and the mean latent of the scanned pose."""
+        networks = self._networks
+        box, samples = self._prepared.normalisation, self._prepared.samples
+        points, normals = self._tensor(box.apply(samples.points)), self._tensor(box.direction(samples.normals))
+        prior = networks.prior_encoder(*self._read(points, normals))
+        points, normals = points.expand(READINGS, -1, -1), normals.expand(READINGS, -1, -1)
+        rest = networks.rest_posterior(prior, points, normals).mean.mean(dim=0, keepdim=True)
+        return prior, networks.decoder.bind(points, normals, prior), rest
+
+    @cached_property
+    @torch.no_grad()
     def parts(self) -> tuple[BoundDecoder, Float[Tensor, " k"], Float[Tensor, " k"]]:
         """The decoder bound to the surface points, the mean of the prior, and the latent of the scanned pose.
 
@@ -40,17 +54,33 @@ class EncodedScan:
         networks know the reach. They are means of several readings of the scan.
         """
         networks = self._networks
-        box, samples = self._prepared.normalisation, self._prepared.samples
-        points, normals = self._tensor(box.apply(samples.points)), self._tensor(box.direction(samples.normals))
-        prior = networks.prior_encoder(*self._read(points, normals))
-        points, normals = points.expand(READINGS, -1, -1), normals.expand(READINGS, -1, -1)
-        rest = networks.rest_posterior(prior, points, normals).mean.mean(dim=0, keepdim=True)
-        readings = networks.decoder.bind(points, normals, prior)
+        prior, readings, rest = self._readings
         bound = readings.mean_of_objects()
         if not networks.configuration.reach:
             return bound, prior.mean.mean(dim=0), rest[0, 0]
         reach = networks.reach(prior, readings).mean_of_objects()
         return bound.in_units(reach), torch.zeros_like(prior.mean[0]), reach.units(rest)[0, 0]
+
+    @cached_property
+    @torch.no_grad()
+    def push_response(self) -> PushResponse | None:
+        """How the scanned pose answers pushes in the coordinates that ``parts`` speaks of, for one kilogram [kg m^2].
+
+        None where the networks do not say.
+        """
+        encoder = self._networks.latent_mass_encoder
+        if encoder is None:
+            return None
+        bound, _, rest = self.parts
+        symmetric = encoder(*self._readings[:2]).mean(dim=0)
+        identity = torch.eye(len(rest), dtype=rest.dtype, device=rest.device)
+        share = self._tensor(self._prepared.samples.area_share)
+        moves = DecoderSnapshots(self.surface_decoder, rest, identity, share).tangents(torch.zeros_like(rest[None]))[0]
+        # The encoder speaks of z, the decoder of u = W (z - m).
+        whitening = identity if bound.reach is None else bound.reach.whitening[0]
+        unwhitening = identity if bound.reach is None else bound.reach.inverse()[0]
+        of_latents = PushResponse.of_encoder(symmetric, whitening.mT @ (moves @ moves.mT) @ whitening)
+        return of_latents.in_coordinates(unwhitening)
 
     @property
     def surface_decoder(self) -> MetricDecoder:

@@ -51,6 +51,7 @@ def exact_parts(prepared: PreparedScan, encoded: EncodedScan, compiled: Compiled
         _no_vertex_modes,
         compiled.region.to(rest),
         mass=1.0,
+        latent_mass=compiled.latent_mass.double(),
         surface=lambda *arguments: ExactSurface(displacements, *arguments),
     )
 

@@ -151,7 +151,18 @@ class Predictor:
         decoder = encoded.surface_decoder
         limit = COORDINATE_LIMIT if self.networks.configuration.reach else None
         size = prepared.normalisation.scale
-        return compile_object(decoder, rest, prior_mean, area, generator, self.settings, limit=limit, size=size, **more)
+        return compile_object(
+            decoder,
+            rest,
+            prior_mean,
+            area,
+            generator,
+            self.settings,
+            limit=limit,
+            size=size,
+            response=encoded.push_response,
+            **more,
+        )
 
     def _parts(
         self,
@@ -195,6 +206,7 @@ class Predictor:
             cache(vertex_modes),
             compiled.region,
             mass=1.0,
+            latent_mass=compiled.latent_mass,
             memory_limit=self.memory_limit,
             sampled=SampledRegion(compiled.region, compiled.sampled_radius, centres),
             refit=refit,

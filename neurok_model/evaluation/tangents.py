@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from neurok_model.evaluation.latent_object import LatentObject
 from neurok_model.evaluation.reporting import mean_figures
 from neurok_model.geometry import TriangleMesh
 from neurok_model.predictor import Predictor
+from neurok_model.training.response import response_error
 from neurok_model.training.tangents import subspace_errors
 
 
@@ -51,7 +52,10 @@ def evaluate_tangents(configuration: TangentEvaluation, console: Console) -> dic
     Returns:
         ``overall`` (families), ``metaworld`` and ``families``, each with the methods ``full`` (the decoder's latent)
         and ``reduced`` (the coordinates of the mechanics), each with ``missing`` and ``spurious``: shares m and s of
-        :mod:`neurok_model.training.tangents`, means over the area of the scan; ``skipped`` with the reasons.
+        :mod:`neurok_model.training.tangents`, means over the area of the scan. ``reduced`` also has ``response``, how
+        far the velocities that pushes cause are from the true ones (0: all right, 1: as for an object that does not
+        move; see :mod:`neurok_model.training.response`), and ``response_without``, the same without the latent mass
+        that the networks give; ``skipped`` with the reasons.
     """
     predictor = Predictor.load(configuration.checkpoint, device=configuration.device, seed=configuration.seed)
     rows: dict[str, list[dict[str, dict[str, float]]]] = {}
@@ -100,7 +104,21 @@ def _errors(
     weight = np.sqrt(lumped_areas(scan.vertices, scan.triangles))[:, None]
     truth = torch.as_tensor(weight * tangents)[None]
     moves = {"full": encoded.full_tangents(), "reduced": encoded.reduced_tangents()}
-    return {name: _shares(torch.as_tensor(weight) * move.double().cpu(), truth) for name, move in moves.items()}
+    figures = {name: _shares(torch.as_tensor(weight) * move.double().cpu(), truth) for name, move in moves.items()}
+    per_mass = torch.as_tensor(weight / np.linalg.norm(weight)) * moves["reduced"].double().cpu()
+    physics = encoded.model.physics
+    for name, share in (("response", physics.learned_latent_mass), ("response_without", 0.0)):
+        model = encoded.model.with_physics(replace(physics, learned_latent_mass=share))
+        figures["reduced"][name] = _response(per_mass, model.system.latent.double().cpu() / physics.mass, truth)
+    return figures
+
+
+def _response(moves: Float[Tensor, "k v 3"], latent: Float[Tensor, "k k"], truth: Float[Tensor, "1 j v 3"]) -> float:
+    """Error of the answer to pushes, for motions weighted with the root of their share of the mass."""
+    rows = moves.flatten(1)
+    size = rows.norm(dim=-1)
+    answer = size[:, None] * torch.linalg.inv(rows @ rows.mT + latent) * size
+    return float(response_error(moves[None], truth, answer[None])[0])
 
 
 def _shares(moves: Float[Tensor, "k v 3"], truth: Float[Tensor, "1 j v 3"]) -> dict[str, float]:

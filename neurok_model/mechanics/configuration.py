@@ -57,6 +57,8 @@ class MechanicsConfiguration:
         static_equilibrium: whether the scanned pose stands still under gravity and the prior.
         weight_on_stop: whether what carries the weight then can only push, as a joint's stop does, so that what is
             lifted falls back; otherwise a constant force carries it (friction, a shelf, internal stress).
+        learned_latent_mass: weight of the latent mass that the networks lend to coordinates which they are unsure of; 0
+            for none.
         latent_mass_ratio: latent mass relative to the mean diagonal entry of the mass matrix over the prior.
         smallest_inertia: smallest inertia of a direction at rest, as a share of the largest; what lighter directions
             lack is latent mass too. 0 for none.
@@ -78,6 +80,7 @@ class MechanicsConfiguration:
     friction_deceleration: float = 0.0
     static_equilibrium: bool = True
     weight_on_stop: bool = False
+    learned_latent_mass: float = 1.0
     latent_mass_ratio: float = 5e-3
     smallest_inertia: float = 0.3
 
@@ -90,6 +93,7 @@ class MechanicsConfiguration:
             "damping_rate",
             "stiffness_damping",
             "friction_deceleration",
+            "learned_latent_mass",
             "latent_mass_ratio",
             "smallest_inertia",
         ):
@@ -117,6 +121,7 @@ def build_system(
     configuration: MechanicsConfiguration | None = None,
     *,
     mass: float = 1.0,
+    learned_latent_mass: Float[Tensor, "k k"] | None = None,
     frame: FramedEmbedding | None = None,
     dtype: torch.dtype | None = None,
 ) -> LagrangianSystem:
@@ -128,6 +133,7 @@ def build_system(
         region: the prior over q.
         configuration: which terms, and how strong.
         mass: of the whole object [kg], by which dry friction is measured.
+        learned_latent_mass: what the networks lend to coordinates which they are unsure of [kg m^2]; None for none.
         frame: the free or pinned body that carries ``embedding``; None for an object whose base is fixed.
         dtype: of the mechanics; double on a CPU when left out, where it costs next to nothing and keeps the energy
             balance clean, and the embedding's own elsewhere.
@@ -140,7 +146,7 @@ def build_system(
         embedding = embedding.to(dtype or (torch.float64 if embedding.device.type == "cpu" else embedding.dtype))
     region = region.to(torch.zeros(1, dtype=embedding.dtype, device=embedding.device))
     mean_inertia = _mean_inertia(embedding, region)
-    latent = _latent_mass(embedding, settings, mean_inertia)
+    latent = _latent_mass(embedding, settings, mean_inertia, learned_latent_mass)
     potentials = _potentials(embedding, mass_moment, region, settings, mean_inertia, latent)
     damping: list[Damping] = []
     if settings.damping_rate > 0.0:
@@ -205,17 +211,22 @@ def _mean_inertia(embedding: Embedding, region: PriorRegion) -> float:
     return float(embedding.jacobian(drawn).square().sum() / (INERTIA_SAMPLES * embedding.dimension))
 
 
-def _latent_mass(embedding: Embedding, settings: MechanicsConfiguration, mean_inertia: float) -> Float[Tensor, "k k"]:
-    """The same for all directions, and what light ones lack.
+def _latent_mass(
+    embedding: Embedding, settings: MechanicsConfiguration, mean_inertia: float, learned: Float[Tensor, "k k"] | None
+) -> Float[Tensor, "k k"]:
+    """The same for all directions, what the networks are unsure of, and what light ones lack then.
 
     What a push does to a direction of q, G^-1 J^T f, does not depend on how much of the surface it moves, so that
     directions which the decoder hardly uses take as large a part of it as those that it means. In the basis of G at
-    rest, whose eigenvalues are g_i, every direction is given max(0, share * max g - g_i).
+    rest, with what the networks add, whose eigenvalues are g_i, every direction is given max(0, share * max g - g_i).
     """
     jacobian = embedding.jacobian(torch.zeros(embedding.dimension, dtype=embedding.dtype, device=embedding.device))
-    inertia, basis = torch.linalg.eigh(jacobian.mT @ jacobian)
+    added = torch.zeros_like(jacobian.mT @ jacobian)
+    if learned is not None:
+        added = settings.learned_latent_mass * learned.to(added)
+    inertia, basis = torch.linalg.eigh(jacobian.mT @ jacobian + added)
     lacking = (settings.smallest_inertia * inertia.max() - inertia).clamp_min(0.0)
-    return (basis * (settings.latent_mass_ratio * mean_inertia + lacking)) @ basis.mT
+    return added + (basis * (settings.latent_mass_ratio * mean_inertia + lacking)) @ basis.mT
 
 
 def _angular(frequency: float) -> float:

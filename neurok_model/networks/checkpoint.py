@@ -17,7 +17,7 @@ from neurok_model.networks.neurok import NeurokNetworks
 
 FORMAT_VERSION = 1
 
-ABSENT_SETTINGS = {"mobility": False, "dense_points": 0, "reach": False}
+ABSENT_SETTINGS = {"mobility": False, "dense_points": 0, "reach": False, "latent_mass": False}
 """What settings say that checkpoints written before them do not have: that the networks lack the part."""
 
 

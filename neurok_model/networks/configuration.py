@@ -35,6 +35,8 @@ class NetworkConfiguration:
         dense_neighbours: points of the denser scan that describe a neighbourhood closely.
         reach: whether the networks say how far the coordinates of an object reach, see
             :mod:`neurok_model.networks.reach`.
+        latent_mass: whether the networks say which coordinates they are unsure of, see
+            :mod:`neurok_model.networks.latent_mass`.
     """
 
     width: int = 128
@@ -56,6 +58,7 @@ class NetworkConfiguration:
     dense_points: int = 2048
     dense_neighbours: int = 16
     reach: bool = True
+    latent_mass: bool = True
 
     @property
     def read_points(self) -> int:

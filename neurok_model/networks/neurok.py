@@ -9,12 +9,15 @@ from torch import Tensor, nn
 from neurok_model.networks.configuration import NetworkConfiguration
 from neurok_model.networks.decoder import BoundDecoder, Decoder
 from neurok_model.networks.deformation_encoder import DeformationEncoder, Posterior
+from neurok_model.networks.latent_mass import LatentMassEncoder
 from neurok_model.networks.prior_encoder import KinematicPrior, PriorEncoder
 from neurok_model.networks.reach import Reach, ReachEncoder
 
 
 class NeurokNetworks(nn.Module):
-    """Prior encoder E_cond, deformation encoder E_VAE, decoder D, and what tells how far coordinates reach."""
+    """Prior encoder E_cond, deformation encoder E_VAE, decoder D, and what tells how far coordinates reach and which of
+    them to doubt.
+    """
 
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()
@@ -23,6 +26,7 @@ class NeurokNetworks(nn.Module):
         self.deformation_encoder = DeformationEncoder(configuration)
         self.decoder = Decoder(configuration)
         self.reach_encoder = ReachEncoder(configuration) if configuration.reach else None
+        self.latent_mass_encoder = LatentMassEncoder(configuration) if configuration.latent_mass else None
 
     def reach(self, prior: KinematicPrior, bound: BoundDecoder) -> Reach:
         """How far the coordinates reach; for networks that do not say, the prior N(mu_cond, I) itself."""

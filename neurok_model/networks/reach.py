@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from neurok_model.networks.blocks import CrossBlock, Normalise, SelfBlock, learned_tokens
 from neurok_model.networks.configuration import NetworkConfiguration
+from neurok_model.networks.decoder_reader import DecoderReader
 from neurok_model.networks.prior_encoder import KinematicPrior
 
 if TYPE_CHECKING:
@@ -60,36 +60,16 @@ class Reach(NamedTuple):
         return 0.5 * self.units(latents).square().sum(dim=-1) - logarithms[:, None]
 
 
-class ReachEncoder(nn.Module):
-    """Reads the reach off the context and the decoder's tokens; at first it is the prior N(mu_cond, I) itself."""
+class ReachEncoder(DecoderReader):
+    """Mean and whitening of the reach; at first it is the prior N(mu_cond, I) itself."""
 
     def __init__(self, configuration: NetworkConfiguration) -> None:
-        super().__init__()
-        width, heads = configuration.width, configuration.heads
-        dimension, channels = configuration.latent_dimension, configuration.latent_channels
-        self.tokens = learned_tokens(configuration.latent_tokens, width)
-        self.read_context = CrossBlock(width, heads)
-        self.exchange = SelfBlock(width, heads)
-        self.read_again = CrossBlock(width, heads)
-        self.embed_decoder = nn.Sequential(Normalise(width), nn.Linear(width, width))
-        self.embed_coordinate = nn.Sequential(Normalise(width), nn.Linear(width, width))
-        self.normalise = Normalise(width)
-        self.to_rows = nn.Linear(width, channels * (1 + dimension))
-        nn.init.zeros_(self.to_rows.weight)
-        nn.init.zeros_(self.to_rows.bias)
-        self.channels = channels
+        super().__init__(configuration, 1 + configuration.latent_dimension)
 
     def forward(self, prior: KinematicPrior, bound: BoundDecoder) -> Reach:
-        """Mean and whitening; gradients end here, so that only this encoder learns from them."""
-        mean, context = prior.mean.detach(), prior.context.detach()
-        handles, coordinates = bound.own_tokens.detach(), bound.latent_tokens.detach()
-        decoder_tokens = self.embed_decoder(torch.cat((handles, coordinates), dim=1).to(context.dtype))
-        memory = torch.cat((context, decoder_tokens), dim=1)
-        tokens = self.read_context(self.tokens + self.embed_coordinate(coordinates.to(context.dtype)), memory)
-        tokens = self.read_again(self.exchange(tokens), memory)
-        # Single precision: a rounded whitening would shift the scanned pose.
-        rows = self.to_rows(self.normalise(tokens)).to(mean.dtype)
-        rows = rows.unflatten(-1, (self.channels, -1)).flatten(1, 2)
+        """Read the reach of every object."""
+        mean = prior.mean.detach()
+        rows = self.rows(prior, bound)
         offset, entries = rows[..., 0], rows[..., 1:]
         logarithms = LARGEST_LOGARITHM * torch.tanh(entries.diagonal(dim1=-2, dim2=-1) / LARGEST_LOGARITHM)
         return Reach(mean + offset, torch.tril(entries, diagonal=-1) + torch.diag_embed(logarithms.exp()))

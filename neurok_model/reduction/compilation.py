@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neurok_model.networks.latent_mass import PushResponse
 from neurok_model.reduction.active_subspace import ActiveSubspace, Displacement, Method, active_subspace
 from neurok_model.reduction.compiled_map import CompiledMap
 from neurok_model.reduction.fitting import FitSamples, added_units, fit_smooth_map, initial_inner_weights
@@ -88,6 +89,7 @@ def compile_object(
     around: Float[Tensor, "c q"] | None = None,
     limit: float | None = None,
     size: float = 0.0,
+    response: PushResponse | None = None,
 ) -> CompiledMap:
     """Compile one object.
 
@@ -104,6 +106,8 @@ def compile_object(
         limit: standard deviations of the prior at which each latent coordinate ends, where the prior is the object's
             own; None for a prior of which only a ball that holds 95 % is known.
         size: longest side of the object, metres; 0 where it does not matter how far a coordinate moves the surface.
+        response: how the scanned pose answers pushes, in the latent's coordinates; None where only the inertia of the
+            surface is known.
     """
     settings = settings or CompilationSettings()
     subspace = subspace or active_subspace(
@@ -135,6 +139,9 @@ def compile_object(
         modes=phi,
         mass_moment=(masses[:, None, None] * phi).sum(0),
         region=region.to(basis),
+        latent_mass=torch.zeros_like(basis.mT @ basis)
+        if response is None
+        else response.in_coordinates(basis).latent_mass(),
         sampled_radius=region.radius + settings.beyond_edge,
         subspace=subspace,
         rest_latent=rest_latent,

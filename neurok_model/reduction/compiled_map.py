@@ -29,6 +29,8 @@ class CompiledMap(SmoothMap):
         region: the prior over q.
         subspace: directions of the latent that q moves along.
         rest_latent: [k], latent of the scanned pose.
+        latent_mass: [k_q, k_q], inertia that the networks lend to coordinates they are unsure of, kg m^2 for the mass
+            of the modes.
         sampled_radius: distance from the prior's mean, in standard deviations, up to which the map was fitted.
         snapshot_q: [s, k_q], configurations that the map was fitted to.
         snapshot_y: [s, r], the decoder's own embedding coordinates there.
@@ -45,6 +47,7 @@ class CompiledMap(SmoothMap):
         modes: Float[Tensor, "n 3 r"],
         mass_moment: Float[Tensor, "3 r"],
         region: PriorRegion,
+        latent_mass: Float[Tensor, "q q"],
         sampled_radius: float,
         subspace: ActiveSubspace,
         rest_latent: Float[Tensor, " k"],
@@ -57,6 +60,7 @@ class CompiledMap(SmoothMap):
         super().__init__(form.inner, form.bias, form.outer, form.linear)
         self.modes, self.mass_moment = modes, mass_moment
         self.region, self.sampled_radius = region, sampled_radius
+        self.latent_mass = latent_mass
         self.subspace, self.rest_latent = subspace, rest_latent
         self.snapshot_q, self.snapshot_y = snapshot_q, snapshot_y
         self.relative_error = relative_error
@@ -101,6 +105,7 @@ class CompiledMap(SmoothMap):
             "linear": self.linear,
             "modes": self.modes,
             "mass_moment": self.mass_moment,
+            "latent_mass": self.latent_mass,
             "region_mean": region.mean,
             "region_precision": region.precision,
             "prior_mean": region.mean if region.prior_mean is None else region.prior_mean,
@@ -142,6 +147,7 @@ class CompiledMap(SmoothMap):
                 tensors["prior_mean"],
                 tensors["prior_precision"],
             ),
+            latent_mass=tensors["latent_mass"],
             sampled_radius=sampled_radius,
             subspace=ActiveSubspace(tensors["basis"], tensors["spectrum"], captured),
             rest_latent=tensors["rest_latent"],

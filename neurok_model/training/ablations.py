@@ -61,6 +61,7 @@ ABLATIONS = {
     "bodies": Ablation("without comparing bodies", _scheduled(bodies=0.0)),
     "dense_points": Ablation("without a close look at neighbourhoods", _networks(dense_points=0)),
     "reach": Ablation("without the reach of coordinates", _networks(reach=False)),
+    "latent_mass": Ablation("without latent mass", _networks(latent_mass=False)),
     "gates": Ablation("without gates", _networks(gates=False)),
     "mobility": Ablation("without mobility of points", _networks(mobility=False)),
     "squeeze": Ablation(

@@ -27,7 +27,7 @@ class TrainingConfiguration:
         output: folder for checkpoints, curves and the resumable state.
         initial: checkpoint (safetensors) whose weights the run starts from, with a fresh optimiser; random weights
             when left out. Of networks of another form it takes what fits. A run that is continued ignores it.
-        only_reach: train nothing but the encoder of the reach, for a checkpoint that lacks it.
+        only: train nothing but the encoder of the reach or of the latent mass, for a checkpoint that lacks it.
         ablation: name of the ingredient that is left out, see ``neurok_model/training/ablations.py``.
         steps: optimisation steps of the whole run.
         seed: seed of weights, data and noise.
@@ -58,7 +58,7 @@ class TrainingConfiguration:
 
     output: Path = Path("out/train")
     initial: Path | None = None
-    only_reach: bool = False
+    only: Literal["all", "reach", "latent_mass"] = "all"
     ablation: str = "none"
     steps: int = 4000
     seed: int = 0
@@ -113,7 +113,8 @@ class TrainingConfiguration:
         _require(0.0 <= self.averaging < 1.0, "averaging", self.averaging, "0 <= averaging < 1")
         _require(self.seed >= 0, "seed", self.seed, "0 or more")
         _require(self.workers == "auto" or self.workers >= 0, "workers", self.workers, "auto, or 0 or more")
-        _require(self.networks.reach or not self.only_reach, "only_reach", True, "false for networks without reach")
+        lacking = self.only != "all" and not getattr(self.networks, self.only)
+        _require(not lacking, "only", self.only, "a part that the networks have")
         _require(self.networks.head in HEADS, "networks.head", self.networks.head, " or ".join(HEADS))
         unknown = sorted(set(self.pairs.families) - set(family_names()))
         _require(not unknown, "pairs.families", ", ".join(unknown), "names that `neurok data families` lists")

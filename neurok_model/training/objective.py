@@ -12,7 +12,8 @@ The third term counts the directions in which the latent moves the surface, see 
 the fourth compares them with the ways in which the object can truly move, :mod:`neurok_model.training.tangents`, and
 the points that the decoder moves with those that can move at all, :mod:`neurok_model.training.mobility`; delta b says
 which points move as one body, :mod:`neurok_model.training.bodies`; and r, which only the encoder of the reach hears of,
-is how little it expected the latents of the deformations, :mod:`neurok_model.networks.reach`.
+is how little it expected the latents of the deformations, :mod:`neurok_model.networks.reach`. One more term, which only
+the encoder of the latent mass hears of, is the error of what pushes do, :mod:`neurok_model.training.response`.
 
 The factor c lets a drawer that opens by a twentieth of its chest count beside a door that swings across the room;
 rotations tell the parts of a mechanism apart where displacements, near a hinge, do not. An absolute error is only
@@ -37,6 +38,7 @@ from neurok_model.networks import KinematicPrior, NeurokNetworks, Posterior
 from neurok_model.networks.decoder import BoundDecoder
 from neurok_model.training.bodies import body_error
 from neurok_model.training.mobility import mobility_error, movable
+from neurok_model.training.response import response_error
 from neurok_model.training.spread import latent_motions, latent_products, spread_penalty
 from neurok_model.training.tangents import subspace_errors
 
@@ -50,6 +52,8 @@ TANGENT_STEP = 0.25
 """Standard deviations: chords turn from tangents by half the angle that they span, squared in the shares."""
 REACH_WEIGHT = 0.01
 """For the optimisers no matter; small, so that sums of terms speak of the others."""
+RESPONSE_WEIGHT = 0.01
+"""The same for the latent mass."""
 REACH_BLUR = 0.1
 """Standard deviation of noise on the latents that the reach is told: directions that no deformation needs keep some."""
 USUAL_MOTION = 0.1
@@ -75,6 +79,7 @@ class LossTerms(NamedTuple):
     spurious_motion: Float[Tensor, ""]
     mobility_error: Float[Tensor, ""]
     body_error: Float[Tensor, ""]
+    response_error: Float[Tensor, ""]
     reach_surprise: Float[Tensor, ""]
 
 
@@ -86,6 +91,7 @@ class ObjectiveWeights(NamedTuple):
     spread: float = 0.0
     tangents: float = 0.0
     bodies: float = 0.0
+    tangent_share: float = TANGENT_SHARE
 
 
 def divergence_per_dimension(posterior: Posterior, prior: KinematicPrior) -> Float[Tensor, "b f k"]:
@@ -135,22 +141,31 @@ def tangent_errors(
     bound: BoundDecoder,
     posterior: Posterior,
     split: int,
+    share: float,
     generator: torch.Generator,
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Missing and spurious shares at the latents of the scanned pose and of the first deformation, for some objects.
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""], Float[Tensor, ""]]:
+    """Missing and spurious shares at the latents of the scanned pose and of the first deformation, and the error of
+    what pushes at the scanned pose do, for some objects.
 
     The latents are those that the encoder gives, as in the mechanics; what is judged is the decoder about them.
     """
-    count = math.ceil(TANGENT_SHARE * len(batch.points))
+    count = math.ceil(share * len(batch.points))
     few = KinematicPrior(*(part[:count] for part in prior))
     with torch.no_grad():
         rest = networks.rest_posterior(few, batch.points[:count, :split], batch.normals[:count, :split]).mean
         start = torch.cat((rest.to(posterior.mean.dtype), posterior.mean[:count, :1].detach()), dim=1)
     signs = (2.0 * torch.randint(2, start.shape, generator=generator) - 1.0).to(start)
-    caused = latent_motions(bound.of_first(count), start, TANGENT_STEP * signs)
+    few_bound = bound.of_first(count)
+    caused = latent_motions(few_bound, start, TANGENT_STEP * signs)
     missing, spurious, known = subspace_errors(caused.flatten(0, 1), batch.tangents[:count, :, :, split:].flatten(0, 1))
     weight = known.to(missing.dtype) / known.sum().clamp_min(1)
-    return (weight * missing).sum(), (weight * spurious).sum()
+    unlike = torch.zeros_like(missing[0])
+    if networks.latent_mass_encoder is not None:
+        jacobian = caused[:, 0] / (TANGENT_STEP * signs[:, 0, :, None, None])
+        answer = networks.latent_mass_encoder(few, few_bound)
+        errors, exists = response_error(jacobian, batch.tangents[:count, 0, :, split:], answer)
+        unlike = (errors * exists).sum() / exists.sum().clamp_min(1)
+    return (weight * missing).sum(), (weight * spurious).sum(), unlike
 
 
 def objective(
@@ -204,13 +219,15 @@ def objective(
         products = prior_products(bound, prior, generator)
         penalty, directions = spread_penalty(products, motion[: len(products)])
         total = total + weights.spread * penalty.mean()
-    missing = spurious = mistaken = torch.zeros_like(total)
+    missing = spurious = unlike = mistaken = torch.zeros_like(total)
     if weights.tangents > 0.0:
-        missing, spurious = tangent_errors(networks, batch, prior, bound, posterior, deformation_points, generator)
+        missing, spurious, unlike = tangent_errors(
+            networks, batch, prior, bound, posterior, deformation_points, weights.tangent_share, generator
+        )
         mobility = bound.mobility()
         if mobility is not None:
             mistaken = mobility_error(mobility, truth, batch.tangents[:, :, :, asked])
-        total = total + weights.tangents * (missing + spurious + mistaken)
+        total = total + weights.tangents * (missing + spurious + mistaken) + RESPONSE_WEIGHT * unlike
     mixed = torch.zeros_like(total)
     regions = bound.regions() if weights.bodies > 0.0 else None
     if regions is not None:
@@ -234,5 +251,6 @@ def objective(
         spurious.detach(),
         mistaken.detach(),
         mixed.detach(),
+        unlike.detach(),
         surprise.detach(),
     )

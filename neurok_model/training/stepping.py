@@ -49,8 +49,8 @@ class Stepper:
         self.configuration = configuration
         self.processes = processes
         self.networks = networks.to(processes.device).train()
-        if configuration.only_reach:
-            _leave_only(self.networks, "reach_encoder.")
+        if configuration.only != "all":
+            _leave_only(self.networks, f"{configuration.only}_encoder.")
         self.averaged = copy.deepcopy(self.networks).requires_grad_(False).eval()
         self.optimisers = make_optimisers(
             self.networks,
@@ -69,6 +69,8 @@ class Stepper:
         """
         configuration, processes = self.configuration, self.processes
         weights = configuration.schedule.weights(step, configuration.steps)
+        if configuration.only == "latent_mass":
+            weights = weights._replace(tangent_share=1.0)
         self.optimisers.set_learning_rate(configuration.schedule.learning_rate_factor(step, configuration.steps))
         self.optimisers.zero_grad()
         mine = range(processes.rank, configuration.micro_batches, processes.count)

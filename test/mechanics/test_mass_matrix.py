@@ -85,6 +85,21 @@ def test_latent_mass_enters_momentum_and_energy() -> None:
     assert system.kinetic_energy(point).item() == pytest.approx(0.5 * (2.0 * 0.49 + 0.5) * 4.0)
 
 
+def test_learned_latent_mass_is_added_with_its_weight() -> None:
+    """Protects the way from the networks to the mechanics: what they lend is there, once, and can be switched off."""
+    body = double_pendulum()
+    region = PriorRegion(torch.zeros(2, dtype=torch.float64), torch.eye(2, dtype=torch.float64), 2.0)
+    learned = torch.tensor([[0.3, 0.1], [0.1, 0.2]], dtype=torch.float64)
+
+    def latent(weight: float, given: torch.Tensor | None) -> torch.Tensor:
+        settings = MechanicsConfiguration(learned_latent_mass=weight, smallest_inertia=0.0)
+        return build_system(body, body.mass_moment, region, settings, learned_latent_mass=given).latent
+
+    torch.testing.assert_close(latent(1.0, learned) - latent(1.0, None), learned)
+    torch.testing.assert_close(latent(0.5, learned) - latent(0.5, None), 0.5 * learned)
+    torch.testing.assert_close(latent(0.0, learned), latent(0.0, None))
+
+
 @pytest.mark.parametrize("body", [double_pendulum(), plate_lid(), WavyBody()])
 def test_automatic_derivatives_equal_the_written_out_ones(body: PointBody) -> None:
     """Protects the base class: bodies that give only y(q) get right first and second derivatives."""

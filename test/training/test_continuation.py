@@ -160,18 +160,20 @@ def test_networks_of_another_form_take_over_what_fits(tmp_path):
         torch.testing.assert_close(after[name], before[name], atol=1e-6, rtol=0, msg=name)
 
 
-def test_the_reach_alone_can_be_trained(tmp_path):
-    """Protects checkpoints that get their reach afterwards: nothing else of them changes by a bit."""
-    without = replace(CONFIGURATION.networks, reach=False)
+@pytest.mark.parametrize("part", ["reach", "latent_mass"])
+def test_one_part_alone_can_be_trained(tmp_path, part):
+    """Protects checkpoints that get their reach or latent mass afterwards: nothing else of them changes by a bit."""
+    without = replace(CONFIGURATION.networks, **{part: False})
+    schedule = replace(CONFIGURATION.schedule, tangents_from=0.0)
     first = train(replace(CONFIGURATION, networks=without, output=tmp_path / "first"), QUIET)
-    second = replace(CONFIGURATION, initial=first, only_reach=True, steps=3, output=tmp_path / "second")
+    second = replace(CONFIGURATION, schedule=schedule, initial=first, only=part, steps=3, output=tmp_path / "second")
     before, after = load_file(first), load_file(train(second, QUIET))
     added = after.keys() - before.keys()
-    assert added == {name for name in after if name.startswith("reach_encoder.")}
-    assert after["reach_encoder.to_rows.weight"].abs().max() > 0.0
+    assert added == {name for name in after if name.startswith(f"{part}_encoder.")}
+    assert after[f"{part}_encoder.to_rows.weight"].abs().max() > 0.0
     for name, value in before.items():
         assert torch.equal(after[name], value), name
-    with pytest.raises(NeurokError, match="only_reach"):
+    with pytest.raises(NeurokError, match="only = " + part):
         train(replace(second, networks=without, output=tmp_path / "third"), QUIET)
 
 

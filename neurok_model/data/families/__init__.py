@@ -12,6 +12,7 @@ from neurok_model.data.families import (  # noqa: F401
     hinged_things,
     kitchen,
     linkage,
+    pressed,
     soft,
     stands,
     tools,

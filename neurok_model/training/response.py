@@ -1,0 +1,44 @@
+"""How far the answer to a push is from that of the true joints, for the latent mass that the network gives.
+
+See :mod:`neurok_model.networks.latent_mass`.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from neurok_model.training.tangents import TANGENT_SOFTENING
+
+
+def response_error(
+    jacobian: Float[Tensor, "b k n 3"], tangents: Float[Tensor, "b j n 3"], answer: Float[Tensor, "b k k"]
+) -> tuple[Float[Tensor, " b"], Bool[Tensor, " b"]]:
+    """|P - J A J^T|^2 / rank P of every object, and of which objects any tangent is known.
+
+    0 where every push at every point has the true effect, 1 where no push has any.
+
+    Args:
+        jacobian: displacements of the surface per unit of each latent coordinate, of any unit of length.
+        tangents: how the surface moves with each true coordinate, of any scale; zero where there is none.
+        answer: S.
+    """
+    with torch.autocast(jacobian.device.type, enabled=False):
+        moves = jacobian.detach().float().flatten(2)
+        moves = moves / moves.norm(dim=-1, keepdim=True).clamp_min(1e-9)
+        answer = answer.float()
+
+        lengths = tangents.float().flatten(2).norm(dim=-1, keepdim=True)
+        exists = lengths[..., 0] > 0.0
+        truth = tangents.float().flatten(2) / torch.where(lengths > 0.0, lengths, 1.0)
+        gram = truth @ truth.mT
+        softened = gram + TANGENT_SOFTENING * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+        shared = truth @ moves.mT
+        # P = T^T gram^-1 T, and R = J^T S J: |P - R|^2 = |P|^2 - 2 tr(P R) + |R|^2.
+        projected = torch.linalg.solve(softened, gram)
+        met = (torch.linalg.solve(softened, shared) * (shared @ answer)).sum(dim=(1, 2))
+        answered = answer @ moves @ moves.mT
+        size = (projected * projected.mT).sum(dim=(1, 2))
+        error = size - 2.0 * met + (answered * answered.mT).sum(dim=(1, 2))
+        return error / size.clamp_min(0.5), exists.any(dim=1)
