@@ -72,15 +72,15 @@ class EncodedScan:
         if encoder is None:
             return None
         bound, _, rest = self.parts
-        symmetric = encoder(*self._readings[:2]).mean(dim=0)
         identity = torch.eye(len(rest), dtype=rest.dtype, device=rest.device)
         share = self._tensor(self._prepared.samples.area_share)
         moves = DecoderSnapshots(self.surface_decoder, rest, identity, share).tangents(torch.zeros_like(rest[None]))[0]
         # The encoder speaks of z, the decoder of u = W (z - m).
         whitening = identity if bound.reach is None else bound.reach.whitening[0]
         unwhitening = identity if bound.reach is None else bound.reach.inverse()[0]
-        of_latents = PushResponse.of_encoder(symmetric, whitening.mT @ (moves @ moves.mT) @ whitening)
-        return of_latents.in_coordinates(unwhitening)
+        inertia = whitening.mT @ (moves @ moves.mT) @ whitening
+        symmetric = encoder(*self._readings[:2], inertia.expand(READINGS, -1, -1)).mean(dim=0)
+        return PushResponse.of_encoder(symmetric, inertia).in_coordinates(unwhitening)
 
     @property
     def surface_decoder(self) -> MetricDecoder:

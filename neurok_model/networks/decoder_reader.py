@@ -39,13 +39,24 @@ class DecoderReader(nn.Module):
         nn.init.zeros_(self.to_rows.bias)
         self.channels = configuration.latent_channels
 
-    def rows(self, prior: KinematicPrior, bound: BoundDecoder) -> Float[Tensor, "b k numbers"]:
-        """Read them, in the precision of the prior; gradients end here, so that only this encoder learns from them."""
+    def rows(
+        self, prior: KinematicPrior, bound: BoundDecoder, told: Float[Tensor, "b l w"] | None = None
+    ) -> Float[Tensor, "b k numbers"]:
+        """Read them, in the precision of the prior; gradients end here, so that only this encoder learns from them.
+
+        Args:
+            prior: of the objects.
+            bound: the decoder, bound to them.
+            told: what the tokens are told besides; None for nothing.
+        """
         context = prior.context.detach()
         handles, coordinates = bound.own_tokens.detach(), bound.latent_tokens.detach()
         decoder_tokens = self.embed_decoder(torch.cat((handles, coordinates), dim=1).to(context.dtype))
         memory = torch.cat((context, decoder_tokens), dim=1)
-        tokens = self.read_context(self.tokens + self.embed_coordinate(coordinates.to(context.dtype)), memory)
+        tokens = self.tokens + self.embed_coordinate(coordinates.to(context.dtype))
+        if told is not None:
+            tokens = tokens + told
+        tokens = self.read_context(tokens, memory)
         tokens = self.read_again(self.exchange(tokens), memory)
         # Single precision: a rounded whitening would shift the scanned pose.
         rows = self.to_rows(self.normalise(tokens)).to(prior.mean.dtype)

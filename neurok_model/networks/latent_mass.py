@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from neurok_model.networks.configuration import NetworkConfiguration
 from neurok_model.networks.decoder_reader import DecoderReader
@@ -43,11 +43,26 @@ class LatentMassEncoder(DecoderReader):
     """S of A = D^-1 S D^-1, with D = diag(G)^1/2; zero, no answer to anything, before training."""
 
     def __init__(self, configuration: NetworkConfiguration) -> None:
-        super().__init__(configuration, configuration.latent_dimension)
+        dimension = configuration.latent_dimension
+        super().__init__(configuration, dimension)
+        self.embed_likeness = nn.Linear(configuration.latent_channels * dimension, configuration.width)
+        nn.init.zeros_(self.embed_likeness.weight)
+        nn.init.zeros_(self.embed_likeness.bias)
 
-    def forward(self, prior: KinematicPrior, bound: BoundDecoder) -> Float[Tensor, "b k k"]:
-        """S, symmetric."""
-        rows = self.rows(prior, bound)
+    def forward(
+        self, prior: KinematicPrior, bound: BoundDecoder, inertia: Float[Tensor, "b k k"]
+    ) -> Float[Tensor, "b k k"]:
+        """S, symmetric.
+
+        Args:
+            prior: of the objects.
+            bound: the decoder, bound to them.
+            inertia: G in the scanned pose, of any unit: which coordinates move the surface alike.
+        """
+        size = _sizes(inertia)
+        likeness = (inertia / (size[..., :, None] * size[..., None, :])).unflatten(1, (-1, self.channels)).flatten(2)
+        weight = self.embed_likeness.weight
+        rows = self.rows(prior, bound, self.embed_likeness(likeness.to(weight.dtype)))
         return 0.5 * (rows + rows.mT)
 
 
@@ -89,7 +104,7 @@ class PushResponse(NamedTuple):
         return outer * heavier
 
 
-def _sizes(inertia: Float[Tensor, "k k"]) -> Float[Tensor, " k"]:
+def _sizes(inertia: Float[Tensor, "*b k k"]) -> Float[Tensor, "*b k"]:
     """D, never zero."""
-    diagonal = inertia.diagonal()
-    return diagonal.clamp_min(1e-12 * diagonal.max().clamp_min(1e-30)).sqrt()
+    diagonal = inertia.diagonal(dim1=-2, dim2=-1)
+    return torch.maximum(diagonal, 1e-12 * diagonal.amax(dim=-1, keepdim=True).clamp_min(1e-30)).sqrt()

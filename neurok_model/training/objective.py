@@ -38,7 +38,7 @@ from neurok_model.networks import KinematicPrior, NeurokNetworks, Posterior
 from neurok_model.networks.decoder import BoundDecoder
 from neurok_model.training.bodies import body_error
 from neurok_model.training.mobility import mobility_error, movable
-from neurok_model.training.response import response_error
+from neurok_model.training.response import response_error, surface_inertia
 from neurok_model.training.spread import latent_motions, latent_products, spread_penalty
 from neurok_model.training.tangents import subspace_errors
 
@@ -162,10 +162,59 @@ def tangent_errors(
     unlike = torch.zeros_like(missing[0])
     if networks.latent_mass_encoder is not None:
         jacobian = caused[:, 0] / (TANGENT_STEP * signs[:, 0, :, None, None])
-        answer = networks.latent_mass_encoder(few, few_bound)
+        answer = networks.latent_mass_encoder(few, few_bound, surface_inertia(jacobian))
         errors, exists = response_error(jacobian, batch.tangents[:count, 0, :, split:], answer)
         unlike = (errors * exists).sum() / exists.sum().clamp_min(1)
     return (weight * missing).sum(), (weight * spurious).sum(), unlike
+
+
+class Reconstruction(NamedTuple):
+    """How far decoded deformations are from the true ones; scalars, but for ``motion``."""
+
+    loss: Float[Tensor, ""]
+    squared_error: Float[Tensor, ""]
+    absolute_error: Float[Tensor, ""]
+    rotation_error: Float[Tensor, ""]
+    mean_distance: Float[Tensor, ""]
+    motion: Float[Tensor, " b"]
+    """D, the root-mean-square motion of every object."""
+
+
+def reconstruction(
+    bound: BoundDecoder,
+    latents: Float[Tensor, "b f k"],
+    truth: Float[Tensor, "b f n 3"],
+    turns: Float[Tensor, "b f n 4"],
+) -> Reconstruction:
+    """Decode latents and compare displacements (``truth``) and rotations (``turns``, unit quaternions)."""
+    moved = bound.dual_quaternions(latents)
+    points = bound.points[:, None]
+    error = dq.transform_points(moved, points) - points - truth
+    motion = truth.square().sum(-1).mean((1, 2)).sqrt()
+    factor = (USUAL_MOTION / (LEAST_MOTION + motion)) ** BALANCE
+    per_object = error.square().sum(-1).mean((1, 2))
+    turned = dq.to_rotation_translation(moved)[0]
+    misturned = (1.0 - (turned * turns).sum(-1).square()).mean((1, 2))
+    return Reconstruction(
+        (factor * (SQUARED_WEIGHT * per_object + ROTATION_WEIGHT * misturned)).mean(),
+        per_object.mean(),
+        error.abs().sum(-1).mean(),
+        misturned.mean(),
+        error.norm(dim=-1).mean(),
+        motion,
+    )
+
+
+def encode_deformations(
+    networks: NeurokNetworks, batch: PairBatch, prior: KinematicPrior, deformation_points: int
+) -> Posterior:
+    """Posteriors of the latents of all deformations, from the encoder's own points."""
+    points, normals = batch.points[:, :deformation_points], batch.normals[:, :deformation_points]
+    displacement = batch.displacement[:, :, :deformation_points]
+    start = points[:, None]
+    motion = dq.from_motion(batch.rotation[:, :, :deformation_points], start, start + displacement)
+    posterior = networks.deformation_encoder(prior, points, normals, displacement, motion)
+    return Posterior(*(part.to(batch.points.dtype) for part in posterior))
 
 
 def objective(
@@ -185,39 +234,22 @@ def objective(
         weights: the schedule's weights at this step.
         generator: source of the posterior's noise and of nested dropout (CPU).
     """
-    seen, asked = slice(None, deformation_points), slice(deformation_points, None)
+    asked = slice(deformation_points, None)
     prior = networks.prior_encoder(batch.scan_points, batch.scan_normals)
-    seen_motion = dq.from_motion(
-        batch.rotation[:, :, seen],
-        batch.points[:, None, seen],
-        batch.points[:, None, seen] + batch.displacement[:, :, seen],
-    )
-    posterior = networks.deformation_encoder(
-        prior, batch.points[:, seen], batch.normals[:, seen], batch.displacement[:, :, seen], seen_motion
-    )
-    posterior = Posterior(*(part.to(batch.points.dtype) for part in posterior))
+    posterior = encode_deformations(networks, batch, prior, deformation_points)
     noise = torch.randn(posterior.mean.shape, generator=generator).to(posterior.mean)
     latents = posterior.mean + posterior.log_deviation.exp() * noise
     divergence = divergence_per_dimension(posterior, prior)
     latents = keep_leading_dimensions(latents, prior, divergence, weights.nested_dropout, generator)
     bound = networks.decoder.bind(batch.points[:, asked], batch.normals[:, asked], prior)
-    moved = bound.dual_quaternions(latents)
-    points, truth = batch.points[:, None, asked], batch.displacement[:, :, asked]
-    error = dq.transform_points(moved, points) - points - truth
-    motion = truth.square().sum(-1).mean((1, 2)).sqrt()
-    factor = (USUAL_MOTION / (LEAST_MOTION + motion)) ** BALANCE
-    per_object = error.square().sum(-1).mean((1, 2))
-    turned = dq.to_rotation_translation(moved)[0]
-    misturned = (1.0 - (turned * batch.rotation[:, :, asked]).sum(-1).square()).mean((1, 2))
-    reconstruction = (factor * (SQUARED_WEIGHT * per_object + ROTATION_WEIGHT * misturned)).mean()
-    squared = per_object.mean()
-    absolute = error.abs().sum(-1).mean()
+    truth = batch.displacement[:, :, asked]
+    found = reconstruction(bound, latents, truth, batch.rotation[:, :, asked])
     total_divergence = divergence.sum(-1).mean()
-    total = reconstruction + weights.divergence * total_divergence
-    directions = torch.ones_like(motion)
+    total = found.loss + weights.divergence * total_divergence
+    directions = torch.ones_like(found.motion)
     if weights.spread > 0.0:
         products = prior_products(bound, prior, generator)
-        penalty, directions = spread_penalty(products, motion[: len(products)])
+        penalty, directions = spread_penalty(products, found.motion[: len(products)])
         total = total + weights.spread * penalty.mean()
     missing = spurious = unlike = mistaken = torch.zeros_like(total)
     if weights.tangents > 0.0:
@@ -240,10 +272,10 @@ def objective(
         total = total + REACH_WEIGHT * surprise
     return LossTerms(
         total,
-        squared.detach(),
-        absolute.detach(),
-        misturned.mean().detach(),
-        error.detach().norm(dim=-1).mean(),
+        found.squared_error.detach(),
+        found.absolute_error.detach(),
+        found.rotation_error.detach(),
+        found.mean_distance.detach(),
         total_divergence.detach(),
         (divergence.detach().mean(dim=(0, 1)) > 0.1).sum().float(),
         directions.detach().mean(),

@@ -12,6 +12,13 @@ from torch import Tensor
 from neurok_model.training.tangents import TANGENT_SOFTENING
 
 
+def surface_inertia(jacobian: Float[Tensor, "b k n 3"]) -> Float[Tensor, "b k k"]:
+    """G = J^T J of every object, in single precision and without gradients, up to a factor."""
+    with torch.autocast(jacobian.device.type, enabled=False):
+        rows = jacobian.detach().float().flatten(2)
+        return rows @ rows.mT
+
+
 def response_error(
     jacobian: Float[Tensor, "b k n 3"], tangents: Float[Tensor, "b j n 3"], answer: Float[Tensor, "b k k"]
 ) -> tuple[Float[Tensor, " b"], Bool[Tensor, " b"]]:

@@ -78,7 +78,8 @@ def test_only_its_own_encoder_learns_from_it() -> None:
     points = torch.rand(1, 9, 3) - 0.5
     normals = torch.nn.functional.normalize(torch.randn(1, 9, 3), dim=-1)
     prior = networks.prior_encoder(points, normals)
-    answer = networks.latent_mass_encoder(prior, networks.decoder.bind(points, normals, prior))
+    bound = networks.decoder.bind(points, normals, prior)
+    answer = networks.latent_mass_encoder(prior, bound, some_inertia(2, 6).float()[None])
     assert torch.equal(answer, answer.mT)
     (answer - torch.eye(6)).square().sum().backward()
     learning = {name for name, parameter in networks.named_parameters() if parameter.grad is not None}

@@ -9,7 +9,7 @@ from training.tiny import CONFIGURATION, PAIRS
 from neurok_model.data.augmentation import AugmentationConfiguration
 from neurok_model.data.pairs import PairBatches
 from neurok_model.networks import NeurokNetworks
-from neurok_model.training.objective import ObjectiveWeights, objective
+from neurok_model.training.objective import RESPONSE_WEIGHT, ObjectiveWeights, objective
 from neurok_model.training.tangents import subspace_errors
 
 
@@ -93,7 +93,8 @@ def test_the_objective_feels_tangents_of_the_decoder_alone():
     assert 0.0 < terms.missing_motion.item() <= 1.0
     added = total[1] - total[0]
     shares = terms.missing_motion + terms.spurious_motion + terms.mobility_error
-    assert added.item() == pytest.approx(0.5 * shares.item(), rel=1e-4)
+    expected = 0.5 * shares + RESPONSE_WEIGHT * terms.response_error
+    assert added.item() == pytest.approx(expected.item(), rel=1e-4)
     added.backward()
     encoder = [one.grad for one in networks.deformation_encoder.parameters() if one.grad is not None]
     assert all(gradient.abs().max() < 1e-6 for gradient in encoder)
