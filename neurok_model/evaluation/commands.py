@@ -92,5 +92,5 @@ class Tangents:
             console.print(family_table(result["families"], measure, f"{measure} share of the motion about the scan"))
         for group in ("overall", "metaworld"):
             if group in result:
-                console.print(method_table(result[group], f"shares of the motion about the scan, {group}"))
+                console.print(method_table(result[group], f"motion about the scan, and the answer to pushes, {group}"))
         write_json(self.json, result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,7 +56,7 @@ def evaluate_tangents(configuration: TangentEvaluation, console: Console) -> dic
         :mod:`neurok_model.training.tangents`, means over the area of the scan. ``reduced`` also has ``response``, how
         far the velocities that pushes cause are from the true ones (0: all right, 1: as for an object that does not
         move; see :mod:`neurok_model.training.response`), and ``response_without``, the same without the latent mass
-        that the networks give; ``skipped`` with the reasons.
+        that the networks give (neither applies to ``full``: NaN); ``skipped`` with the reasons.
     """
     predictor = Predictor.load(configuration.checkpoint, device=configuration.device, seed=configuration.seed)
     rows: dict[str, list[dict[str, dict[str, float]]]] = {}
@@ -109,6 +110,7 @@ def _errors(
     physics = encoded.model.physics
     for name, share in (("response", physics.learned_latent_mass), ("response_without", 0.0)):
         model = encoded.model.with_physics(replace(physics, learned_latent_mass=share))
+        figures["full"][name] = math.nan
         figures["reduced"][name] = _response(per_mass, model.system.latent.double().cpu() / physics.mass, truth)
     return figures
 
