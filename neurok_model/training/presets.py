@@ -20,7 +20,7 @@ BASE = TrainingConfiguration(
     evaluate_every=1000,
     evaluation_batches=24,
     networks=NetworkConfiguration(
-        width=256, heads=8, context_tokens=64, context_layers=4, deformation_layers=2, decoder_layers=4, handles=24
+        width=240, heads=6, context_tokens=64, context_layers=4, deformation_layers=2, decoder_layers=4, handles=24
     ),
     pairs=PairConfiguration(objects=64, targets=4, deformation_points=128, query_points=256),
     schedule=ScheduleConfiguration(warm_up_steps=500),

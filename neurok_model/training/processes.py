@@ -125,7 +125,8 @@ def _make_fabric(device: torch.device, processes: int, machines: int) -> Fabric:
         accelerator=device.type,
         devices=chosen,
         num_nodes=machines,
-        strategy=DDPStrategy() if several else "auto",
+        # The encoder of the latent mass is idle until tangents are compared.
+        strategy=DDPStrategy(find_unused_parameters=True) if several else "auto",
         plugins=environment,
         precision="32-true",
     )

@@ -59,13 +59,19 @@ def test_inverse_kinematics(tmp_path: Path, tiny_checkpoint: Path) -> None:
 
 
 def test_tangents(tmp_path: Path, tiny_checkpoint: Path) -> None:
-    """Shares between 0 and 1 of every family, in the latent and in the coordinates of the mechanics, twice the same."""
+    """Shares between 0 and 1 of every family, in the latent and in the coordinates of the mechanics, twice the same.
+
+    Answers to pushes there are of the mechanics alone.
+    """
     arguments = ("tangents", "--checkpoint", tiny_checkpoint, "--families", "laptop", "elastic_bar", "--instances", "1")
     result = run(tmp_path, *arguments)
     assert set(result["families"]) == {"laptop", "elastic_bar"}
     for figures in (result["overall"], *result["families"].values()):
         assert set(figures) == {"full", "reduced"}
-        assert all(0.0 <= share <= 1.0 + 1e-6 for method in figures.values() for share in method.values())
+        shares = [method[name] for method in figures.values() for name in ("missing", "spurious")]
+        assert all(0.0 <= share <= 1.0 + 1e-6 for share in shares)
+        assert figures["full"]["response"] is None
+        assert min(figures["reduced"][name] for name in ("response", "response_without")) >= 0.0
         assert figures["full"]["missing"] <= figures["reduced"]["missing"] + 1e-3
     assert run(tmp_path, *arguments) == result
 
