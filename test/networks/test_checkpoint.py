@@ -8,6 +8,7 @@ import torch
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.networks import NetworkConfiguration, NeurokNetworks, load_checkpoint, save_checkpoint
+from neurok_model.networks.checkpoint import ABSENT_SETTINGS
 
 TINY = NetworkConfiguration(width=16, heads=2, context_tokens=4, latent_tokens=2, latent_channels=2, handles=3)
 
@@ -36,14 +37,15 @@ def test_half_precision_is_loaded_as_float32(tmp_path):
     assert {value.dtype for value in loaded.parameters()} == {torch.float32}
 
 
-def test_a_checkpoint_from_before_mobility_is_rebuilt_without_it(tmp_path):
+@pytest.mark.parametrize(("part", "absent"), sorted(ABSENT_SETTINGS.items()))
+def test_a_checkpoint_from_before_a_part_is_rebuilt_without_it(tmp_path, part, absent):
     """Protects weights that users have: a part that was added later is not made up for them."""
     torch.manual_seed(0)
-    before = NeurokNetworks(replace(TINY, mobility=False))
+    before = NeurokNetworks(replace(TINY, **{part: absent}))
     save_checkpoint(tmp_path / "tiny.safetensors", before, precision=torch.float32)
     path = tmp_path / "tiny.json"
     values = json.loads(path.read_text())
-    del values["networks"]["mobility"]
+    del values["networks"][part]
     path.write_text(json.dumps(values))
     loaded, _ = load_checkpoint(tmp_path / "tiny.safetensors")
     assert set(loaded.state_dict()) == set(before.state_dict())
