@@ -46,6 +46,7 @@ class ForwardEvaluation:
     Args:
         data: folder of poke shards, from ``neurok data generate --pokes --split test --frames 62``: frames until a
             second after the poke began.
+        split: which of the shards: those of "test", or of another split, for choices that must not see the test split.
         checkpoint: safetensors file; the packaged weights when left out.
         families: names; every family in the folder, and the objects of metaworld, when left out.
         count: records per family, and per object of metaworld.
@@ -60,6 +61,7 @@ class ForwardEvaluation:
     """
 
     data: Path = Path("out/data/forward")
+    split: str = "test"
     checkpoint: Path | None = None
     families: tuple[str, ...] = ()
     count: int = 1
@@ -227,13 +229,13 @@ def _all_records(configuration: ForwardEvaluation, skipped: dict[str, str]) -> I
 
 def _shards(configuration: ForwardEvaluation) -> dict[str, list[Path]]:
     found = {
-        folder.name: sorted(folder.glob("test-*.h5"))
+        folder.name: sorted(folder.glob(f"{configuration.split}-*.h5"))
         for folder in sorted(configuration.data.glob("*"))
         if folder.is_dir() and (not configuration.families or folder.name in configuration.families)
     }
     found = {family: paths for family, paths in found.items() if paths}
     if not found and not any(name.startswith(METAWORLD) for name in configuration.families):
-        allowed = "a folder from `neurok data generate --pokes --split test`"
+        allowed = f"a folder from `neurok data generate --pokes --split {configuration.split}`"
         raise NeurokError(ErrorCode.INVALID_PARAMETER, "data", str(configuration.data), allowed)
     return found
 

@@ -151,6 +151,12 @@ def test_a_folder_without_pokes_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not (metaworld_folder() / "metaworld").is_dir(), reason="metaworld assets: run `make setup`")
+def test_another_split_is_kept_apart(pokes: Path) -> None:
+    """Protects the test split: where another one is asked for, its records are not judged in its place."""
+    with pytest.raises(NeurokError, match="--split validation"):
+        evaluate_forward(ForwardEvaluation(data=pokes, split="validation", model=False), Console(quiet=True))
+
+
 def test_real_objects_are_poked_too() -> None:
     """Protects the table of real meshes: their true joints also move as MuJoCo says."""
     (record,) = metaworld_pokes("drawer", 1, seed=0)
