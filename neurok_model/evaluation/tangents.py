@@ -108,8 +108,8 @@ def _errors(
     figures = {name: _shares(torch.as_tensor(weight) * move.double().cpu(), truth) for name, move in moves.items()}
     per_mass = torch.as_tensor(weight / np.linalg.norm(weight)) * moves["reduced"].double().cpu()
     physics = encoded.model.physics
-    for name, share in (("response", physics.learned_latent_mass), ("response_without", 0.0)):
-        model = encoded.model.with_physics(replace(physics, learned_latent_mass=share))
+    without = encoded.model.with_physics(replace(physics, learned_latent_mass=0.0))
+    for name, model in (("response", encoded.model), ("response_without", without)):
         figures["full"][name] = math.nan
         figures["reduced"][name] = _response(per_mass, model.system.latent.double().cpu() / physics.mass, truth)
     return figures

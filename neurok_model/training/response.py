@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from neurok_model.training.tangents import TANGENT_SOFTENING
+from neurok_model.training.tangents import TANGENT_SOFTENING, softly_solved, unit_tangents
 
 
 def surface_inertia(jacobian: Float[Tensor, "b k n 3"]) -> Float[Tensor, "b k k"]:
@@ -36,15 +36,12 @@ def response_error(
         moves = moves / moves.norm(dim=-1, keepdim=True).clamp_min(1e-9)
         answer = answer.float()
 
-        lengths = tangents.float().flatten(2).norm(dim=-1, keepdim=True)
-        exists = lengths[..., 0] > 0.0
-        truth = tangents.float().flatten(2) / torch.where(lengths > 0.0, lengths, 1.0)
+        truth, exists = unit_tangents(tangents)
         gram = truth @ truth.mT
-        softened = gram + TANGENT_SOFTENING * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
         shared = truth @ moves.mT
         # P = T^T gram^-1 T, and R = J^T S J: |P - R|^2 = |P|^2 - 2 tr(P R) + |R|^2.
-        projected = torch.linalg.solve(softened, gram)
-        met = (torch.linalg.solve(softened, shared) * (shared @ answer)).sum(dim=(1, 2))
+        projected = softly_solved(truth, TANGENT_SOFTENING, gram)
+        met = (softly_solved(truth, TANGENT_SOFTENING, shared) * (shared @ answer)).sum(dim=(1, 2))
         answered = answer @ moves @ moves.mT
         size = (projected * projected.mT).sum(dim=(1, 2))
         error = size - 2.0 * met + (answered * answered.mT).sum(dim=(1, 2))

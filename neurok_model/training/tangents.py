@@ -37,16 +37,21 @@ def subspace_errors(
     """
     with torch.autocast(caused.device.type, enabled=False):
         moves = _scaled(caused.float().flatten(2))
-        lengths = tangents.float().flatten(2).norm(dim=-1, keepdim=True)
-        exists = lengths[..., 0] > 0.0
-        truth = tangents.float().flatten(2) / torch.where(lengths > 0.0, lengths, 1.0)
+        truth, exists = unit_tangents(tangents)
         shared = moves @ truth.mT
-        explained = (_solved(moves, LATENT_SOFTENING, shared) * shared).sum(dim=1)
+        explained = (softly_solved(moves, LATENT_SOFTENING, shared) * shared).sum(dim=1)
         count = exists.sum(dim=1).clamp_min(1)
         missing = ((1.0 - explained) * exists).sum(dim=1) / count
-        allowed = (_solved(truth, TANGENT_SOFTENING, shared.mT) * shared.mT).sum(dim=(1, 2))
+        allowed = (softly_solved(truth, TANGENT_SOFTENING, shared.mT) * shared.mT).sum(dim=(1, 2))
         spurious = 1.0 - allowed / moves.square().sum(dim=(1, 2)).clamp_min(1e-12)
         return missing, spurious, exists.any(dim=1)
+
+
+def unit_tangents(tangents: Float[Tensor, "b j n 3"]) -> tuple[Float[Tensor, "b j d"], Bool[Tensor, "b j"]]:
+    """Rows of length one, zeros where there is no tangent, and where there is one."""
+    rows = tangents.float().flatten(2)
+    lengths = rows.norm(dim=-1, keepdim=True)
+    return rows / torch.where(lengths > 0.0, lengths, 1.0), lengths[..., 0] > 0.0
 
 
 def _scaled(moves: Float[Tensor, "b k d"]) -> Float[Tensor, "b k d"]:
@@ -55,7 +60,9 @@ def _scaled(moves: Float[Tensor, "b k d"]) -> Float[Tensor, "b k d"]:
     return moves / mean.sqrt()[:, None, None]
 
 
-def _solved(rows: Float[Tensor, "b r d"], softening: float, right: Float[Tensor, "b r c"]) -> Float[Tensor, "b r c"]:
+def softly_solved(
+    rows: Float[Tensor, "b r d"], softening: float, right: Float[Tensor, "b r c"]
+) -> Float[Tensor, "b r c"]:
     """Solve (R R^T + softening) x = right."""
     gram = rows @ rows.mT + softening * torch.eye(rows.shape[1], dtype=rows.dtype, device=rows.device)
     return torch.linalg.solve(gram, right)
