@@ -5,8 +5,10 @@
 Ours is told nothing: a laptop of the test split, refined to about 10,000 vertices, is encoded, compiled and pushed.
 MuJoCo is told everything: a laptop of two boxes whose hinge and limits it is given, a soft block of 1,000 vertices as
 an interpolated flex and as full finite elements, and a cloth. All roll out 0.5 s, MuJoCo at its usual 2 ms, both on the
-same number of threads. Every figure comes as wall time and as processor time: the latter says what the work costs on a
-machine that does other things too. ``docs/speed.md`` says what the figures mean.
+same number of threads. With ``--reduced-order-python`` the same block is also simulated in reduced coordinates, on one
+thread at 10 ms (``reduced_order_peer.py`` says how to install what that needs). Every figure comes as wall time and as
+processor time: the latter says what the work costs on a machine that does other things too. ``docs/speed.md`` says what
+the figures mean.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from bench.rollout_peers import measure_peers
+from bench.rollout_peers import measure_peers, measure_reduced_order
 from bench.rollout_scaling import as_dictionary, readable, roofline, scaling
 from bench.rollout_scenes import FRAMES, HORIZON, STEP, laptop_scan, pushes
 from bench.timing import Budget, Time, measured
@@ -93,7 +95,7 @@ def details_of(model: ObjectModel) -> dict[str, Any]:
 def ratios_of(ours: dict[str, Time], theirs: dict[str, Time], kind: str) -> dict[str, float]:
     """How many times faster than the peers; where 64 of a peer were not run, 64 times one."""
     ratios = {}
-    for peer in ("laptop", "flex", "fem", "cloth"):
+    for peer in ("laptop", "flex", "fem", "cloth", "reduced_order"):
         if f"{peer}_one" not in theirs:
             continue
         single = getattr(theirs[f"{peer}_one"], kind)
@@ -109,10 +111,11 @@ def show(result: dict[str, Any], console: Console) -> None:
     settings = result["settings"]
     title = f"{HORIZON} s, {settings['threads']} threads, {settings['device']}, checkpoint {settings['checkpoint']}"
     table = Table("stage", "wall ms", "CPU ms", title=title)
-    for owner, key in (("ours", "ours"), ("MuJoCo", "mujoco")):
+    for owner, key in (("ours", "ours"), ("MuJoCo", "mujoco"), ("", "others")):
         for name, value in result[key].items():
             cpu = result[f"{key}_cpu"][name]
-            table.add_row(f"{owner} {name.removesuffix('_ms').replace('_', ' ')}", f"{value:.2f}", f"{cpu:.2f}")
+            text = f"{owner} {name.removesuffix('_ms').replace('_', ' ')}".strip()
+            table.add_row(text, f"{value:.2f}", f"{cpu:.2f}")
     for name, value in result["ratios"].items():
         table.add_row(name.replace("_", " "), f"{value:.1f} x", f"{result['ratios_cpu'][name]:.1f} x")
     console.print(table)
@@ -135,6 +138,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="the packaged one when left out")
     parser.add_argument("--seconds", type=float, default=240.0, help="that the whole run may take, roughly")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--reduced-order-python", type=Path, help="an interpreter that has fast-cody")
     arguments = parser.parse_args()
     budget, progress = Budget(arguments.seconds), Console(stderr=True)
     torch.set_num_threads(arguments.threads)
@@ -144,11 +148,16 @@ def main() -> None:
     progress.print("ours measured; now the peers")
     theirs = measure_peers(HORIZON, arguments.threads, arguments.repeats, budget)
     result: dict[str, Any] = {"details": details_of(model)}
-    for owner, times in (("ours", ours), ("mujoco", theirs)):
+    others: dict[str, Time] = {}
+    if arguments.reduced_order_python:
+        python = arguments.reduced_order_python
+        others["reduced_order_one"], details = measure_reduced_order(python, HORIZON, arguments.repeats)
+        result["details"]["reduced_order"] = details
+    for owner, times in (("ours", ours), ("mujoco", theirs), ("others", others)):
         result[owner] = {f"{name}_ms": time.wall for name, time in times.items()}
         result[f"{owner}_cpu"] = {f"{name}_ms": time.cpu for name, time in times.items()}
         result[f"{owner}_runs"] = as_dictionary(times)
-    result["ratios"], result["ratios_cpu"] = (ratios_of(ours, theirs, kind) for kind in ("wall", "cpu"))
+    result["ratios"], result["ratios_cpu"] = (ratios_of(ours, theirs | others, kind) for kind in ("wall", "cpu"))
     result["roofline"] = roofline(model)
     result["scaling"] = scaling(predictor, model, budget)
     result["settings"] = {

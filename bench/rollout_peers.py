@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
 import mujoco
 import numpy as np
 from mujoco import rollout
@@ -83,6 +88,25 @@ def measure_peers(horizon: float, threads: int, repeats: int, budget: Budget) ->
             )
     rollout.shutdown_persistent_pool()
     return times
+
+
+def measure_reduced_order(python: Path, horizon: float, repeats: int) -> tuple[Time, dict[str, Any]]:
+    """One rollout of ``reduced_order_peer``, in an interpreter that has what it needs; also what it simulated.
+
+    Args:
+        python: the interpreter.
+        horizon: of the rollout [s].
+        repeats: runs at most.
+
+    Raises:
+        subprocess.CalledProcessError: where it fails; its own words are on the terminal.
+    """
+    script = Path(__file__).with_name("reduced_order_peer.py")
+    command = [str(python), str(script), "--horizon", str(horizon), "--repeats", str(repeats)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    # The compiled module talks too; the result is the last line.
+    result = json.loads(output.splitlines()[-1])
+    return Time(**result["time"]), result["details"]
 
 
 def _time_of_rollouts(
