@@ -39,7 +39,7 @@ setup(
     ],
     install_requires=requirements(),
     # Generating data on more than one machine; nothing else needs it.
-    extras_require={"ray": ["ray>=2.9,<3"]},
+    extras_require={"ray": ["ray>=2.9,<3"], "cuda": ["numba-cuda[cu12]>=0.20,<0.40"]},
     zip_safe=False,
     entry_points={
         "console_scripts": [

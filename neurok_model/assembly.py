@@ -22,6 +22,7 @@ from neurok_model.mechanics import (
     build_system,
     point_functions,
 )
+from neurok_model.mechanics.system import CPU
 from neurok_model.physics import PhysicsParameters
 from neurok_model.reduction import PriorRegion, SampledRegion, SmoothMap
 from neurok_model.request_size import MEMORY_LIMIT
@@ -47,6 +48,8 @@ class ObjectParts:
         memory_limit: bytes that one request may take.
         sampled: where the embedding was fitted; None where it holds everywhere.
         refit: makes the parts of the same object, fitted around one more state; None where there is nothing to fit.
+        batch_device: where large batches are rolled out; everything here but the modes of the vertices is on the CPU,
+            where a single rollout is fastest.
     """
 
     scan: PreparedScan
@@ -61,6 +64,7 @@ class ObjectParts:
     memory_limit: int = MEMORY_LIMIT
     sampled: SampledRegion | None = None
     refit: Callable[[Float[Tensor, " k"]], ObjectParts] | None = None
+    batch_device: torch.device = CPU
 
     def of_mass(self, mass: float) -> ObjectParts:
         """The same object of another mass: y, in sqrt(kg) m, grows with the root of it, and Phi shrinks."""
@@ -112,6 +116,7 @@ class ObjectParts:
             learned_latent_mass=parts.latent_mass,
             frame=frame,
             dtype=dtype,
+            batch_device=parts.batch_device,
         )
         return (surface if frame is None else FramedSurface(surface, frame)), system
 

@@ -80,7 +80,7 @@ def sources_digest() -> str:
 def load_map(store: DiskCache | None, key: str, device: torch.device) -> CompiledMap | None:
     """The compiled map of that key; None where there is no cache or no such entry."""
     tensors = None if store is None else store.load(key)
-    return None if tensors is None else CompiledMap.from_dictionary(_on(device, tensors))
+    return None if tensors is None else CompiledMap.from_dictionary(tensors).on(device)
 
 
 def store_map(store: DiskCache | None, key: str, compiled: CompiledMap) -> None:
@@ -99,7 +99,3 @@ def store_vertex_modes(store: DiskCache | None, key: str, modes: Float[Tensor, "
     """Keep the modes of the vertices, where there is a cache."""
     if store is not None:
         store.store(key + VERTEX_SUFFIX, {"modes": modes})
-
-
-def _on(device: torch.device, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.to(device) for name, tensor in tensors.items()}

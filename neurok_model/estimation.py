@@ -43,8 +43,8 @@ def fit_configuration(
     """
     checked = observation.validated()
     if isinstance(checked, TriangleMesh) and _corresponds(checked, surface):
-        wanted = torch.as_tensor(checked.vertices - surface.rest_vertices).to(surface.vertex_modes())
-        rows = (surface.vertex_modes(), wanted)
+        modes = surface.vertex_modes().to(surface.embedding.device)
+        rows = (modes, torch.as_tensor(checked.vertices - surface.rest_vertices).to(modes))
         return _minimise(surface, region, lambda _: rows, start)
     return _fit_by_nearest_points(surface, region, checked, start, seed)
 

@@ -182,7 +182,8 @@ class Predictor:
             centres: states that the map was refitted to.
         """
         to_world = torch.as_tensor(prepared.normalisation.rotation.T, dtype=torch.float32, device=self.device)
-        compiled = upright.turned(to_world)
+        # A small map costs a GPU far more calls than arithmetic; the CPU's machine code is made for it.
+        compiled = upright.turned(to_world).on("cpu")
         store = None if key is None else self.cache
 
         def vertex_modes() -> Float[Tensor, "n 3 r"]:
@@ -195,7 +196,8 @@ class Predictor:
 
         def refit(centre: Float[Tensor, " k"]) -> ObjectParts:
             around = (*centres, centre.to(compiled.modes))
-            fitted = self._compile(prepared, encoded, subspace=compiled.subspace, around=torch.stack(around))
+            there = torch.stack(around).to(self.device)
+            fitted = self._compile(prepared, encoded, subspace=upright.subspace, around=there)
             return self._parts(prepared, encoded, fitted, None, around)
 
         return ObjectParts(
@@ -210,6 +212,7 @@ class Predictor:
             memory_limit=self.memory_limit,
             sampled=SampledRegion(compiled.region, compiled.sampled_radius, centres),
             refit=refit,
+            batch_device=self.device,
         )
 
     def _exact_parts(self, prepared: PreparedScan, encoded: EncodedScan, upright: CompiledMap) -> ObjectParts:

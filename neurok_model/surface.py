@@ -77,7 +77,7 @@ class ReducedSurface:
         if indices is not None:
             indices = self.checked_indices(indices)
             modes, rest = modes[torch.as_tensor(indices, device=modes.device)], rest[indices]
-        y = self.embedding_coordinates(q)
+        y = self.embedding_coordinates(q).to(modes.device)
         displacement = y.reshape(-1, y.shape[-1]) @ modes.flatten(0, 1).T
         moved = displacement.float().cpu().numpy().reshape(*y.shape[:-1], len(rest), 3)
         moved += rest

@@ -1,12 +1,14 @@
 """Rollouts in machine code on plain arrays: laid out, run, and read off.
 
 ``fast_path`` offers them to whoever has tensors; ``quick_rollout`` goes from contacts to motion without any. What
-depends on the object alone is laid out once and kept.
+depends on the object alone is laid out once and kept. Large batches of an object that was encoded on a GPU are rolled
+out there (``cuda_rollout``), everything else on the CPU.
 """
 
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,10 +21,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from neurok_model.mechanics import cuda_rollout
 from neurok_model.mechanics.frame_refinement import FrameRefinement
 from neurok_model.mechanics.integrators import Variational
 from neurok_model.mechanics.kernel_arrays import LANES, LoadArrays, MapArrays, TermArrays, map_arrays, term_arrays
 from neurok_model.mechanics.outcome import Outcome
+from neurok_model.mechanics.rollout_job import RolloutJob, RolloutRun
 from neurok_model.mechanics.system import LagrangianSystem
 from neurok_model.reduction.smooth_map import SmoothMap
 
@@ -50,12 +54,14 @@ class Layout(NamedTuple):
         terms: potentials and damping.
         dimension: k.
         embedding_dimension: r.
+        batch_device: where large batches are rolled out.
     """
 
     form: MapArrays
     terms: TermArrays
     dimension: int
     embedding_dimension: int
+    batch_device: torch.device
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,8 @@ def layout_of(system: LagrangianSystem) -> Layout:
     if layout is None:
         embedding = system.embedding
         assert isinstance(embedding, SmoothMap)
-        layout = Layout(map_arrays(embedding), term_arrays(system), embedding.dimension, embedding.embedding_dimension)
+        sizes = embedding.dimension, embedding.embedding_dimension
+        layout = Layout(map_arrays(embedding), term_arrays(system), *sizes, system.batch_device)
         _LAID_OUT[system] = layout
     return layout
 
@@ -152,56 +159,74 @@ def roll_arrays(
         cancelled: asked every ``CANCEL_EVERY`` recorded steps.
     """
     kernels = _kernels()
-    roll, k, count = kernels.roll, layout.dimension, len(states) - SPARE_ROWS
-    stride = LANES if count >= FEWEST_IN_LANES else 1
+    count = len(states) - SPARE_ROWS
     flags = np.zeros((len(states), kernels.flags))
     flags[: count + 1, kernels.moving] = 1.0
-    series = np.empty((len(states), steps + 1, 2 * k + 4))
+    series = np.empty((len(states), steps + 1, 2 * layout.dimension + 4))
     halvings, frame_tolerance = (0, np.inf) if refinement is None else (refinement.halvings, refinement.tolerance)
-
-    def advance(first: int, last: int) -> None:
-        def some(candidates: tuple[int, int]) -> None:
-            roll(
-                layout.form,
-                layout.terms,
-                impulses,
-                pushes,
-                candidates,
-                stride,
-                (first, last),
-                substeps,
-                halvings,
-                step,
-                integrator.iterations,
-                integrator.tolerance,
-                frame_tolerance,
-                flags,
-                states,
-                series,
-                _scratch(layout, stride > 1),
-            )
-
-        _in_parallel(some, count, stride)
-
-    done = 0
-    cancelled_now = False
-    while done < steps:
-        cancelled_now = cancelled is not None and cancelled()
-        if cancelled_now:
-            if done == 0:
-                advance(0, 0)
-            series[:, done + 1 :] = series[:, done : done + 1]
-            break
-        last = steps if cancelled is None else min(done + CANCEL_EVERY, steps)
-        advance(done, last)
-        done = last
+    numbers = substeps, halvings, step, integrator.iterations, integrator.tolerance, frame_tolerance
+    job = RolloutJob(layout.form, layout.terms, impulses, pushes, *numbers, flags, states, series)
+    done = _rolled_out(job, layout, count, steps, cancelled)
+    if done < steps:
+        series[:, done + 1 :] = series[:, done : done + 1]
     outcome = np.where(flags[:count, kernels.at_edge] > 0.5, int(Outcome.PRIOR_EDGE), int(Outcome.OK))
-    if cancelled_now:
+    if done < steps:
         outcome[:] = int(Outcome.CANCELLED)
     outcome[flags[:count, kernels.moving] < 0.5] = int(Outcome.DIVERGED)
     drifts = np.empty(count)
     kernels.energy_drifts(series[:count], drifts)
     return ArrayRollout(series[:count], outcome, drifts)
+
+
+def _rolled_out(job: RolloutJob, layout: Layout, count: int, steps: int, cancelled: Callable[[], bool] | None) -> int:
+    """Roll the job out, on the GPU where that pays; returns at which record it was cancelled, or ``steps``."""
+    device = layout.batch_device
+    if device.type == "cuda" and count >= cuda_rollout.FEWEST_CANDIDATES and cuda_rollout.available():
+        try:
+            return _advanced(cuda_rollout.CudaRun(job, count, device), steps, cancelled)
+        except Exception as error:
+            # Drivers and compilers fail in their own ways, and nothing of the job has been changed by then.
+            warnings.warn(f"rolled out on the CPU, because the GPU failed: {error}", RuntimeWarning, stacklevel=2)
+    return _advanced(_CpuRun(job, layout, count), steps, cancelled)
+
+
+def _advanced(run: RolloutRun, steps: int, cancelled: Callable[[], bool] | None) -> int:
+    """Advance to the end, or to where it is cancelled, which is asked before every few records."""
+    done = 0
+    while done < steps:
+        if cancelled is not None and cancelled():
+            if done == 0:
+                run.advance(0, 0)
+            break
+        last = steps if cancelled is None else min(done + CANCEL_EVERY, steps)
+        run.advance(done, last)
+        done = last
+    run.finish()
+    return done
+
+
+class _CpuRun:
+    """A job on the CPU's cores."""
+
+    def __init__(self, job: RolloutJob, layout: Layout, count: int) -> None:
+        self._before = (job.form, job.terms, job.impulses, job.pushes)
+        numbers = (job.substeps, job.halvings, job.step, job.iterations, job.tolerance, job.frame_tolerance)
+        self._after = (*numbers, job.flags, job.states, job.series)
+        self._layout, self._count = layout, count
+        self._stride = LANES if count >= FEWEST_IN_LANES else 1
+
+    def advance(self, first: int, last: int) -> None:
+        """Roll all candidates from one record to another."""
+        roll, stride = _kernels().roll, self._stride
+
+        def some(candidates: tuple[int, int]) -> None:
+            scratch = _scratch(self._layout, stride > 1)
+            roll(*self._before, candidates, stride, (first, last), *self._after, scratch)
+
+        _in_parallel(some, self._count, stride)
+
+    def finish(self) -> None:
+        """Everything is where it belongs."""
 
 
 def residuals_of(

@@ -24,7 +24,7 @@ from neurok_model.mechanics.potentials import (
     Walls,
 )
 from neurok_model.mechanics.support import Support
-from neurok_model.mechanics.system import LagrangianSystem
+from neurok_model.mechanics.system import CPU, LagrangianSystem
 from neurok_model.mechanics.wall_damping import damping_of_walls, require_restitution
 from neurok_model.reduction.embedding import Embedding
 from neurok_model.reduction.region import PriorRegion
@@ -124,6 +124,7 @@ def build_system(
     learned_latent_mass: Float[Tensor, "k k"] | None = None,
     frame: FramedEmbedding | None = None,
     dtype: torch.dtype | None = None,
+    batch_device: torch.device = CPU,
 ) -> LagrangianSystem:
     """Put the standard terms together for one object.
 
@@ -137,6 +138,7 @@ def build_system(
         frame: the free or pinned body that carries ``embedding``; None for an object whose base is fixed.
         dtype: of the mechanics; double on a CPU when left out, where it costs next to nothing and keeps the energy
             balance clean, and the embedding's own elsewhere.
+        batch_device: where large batches are rolled out.
 
     Raises:
         NeurokError: INVALID_PARAMETER for dry friction of an object whose base is not fixed.
@@ -164,6 +166,7 @@ def build_system(
         latent_mass=latent,
         region=region,
         friction=friction,
+        batch_device=batch_device,
     )
     return system if frame is None else framed_system(system, frame)
 

@@ -29,6 +29,8 @@ from neurok_model.mechanics.support import Support
 from neurok_model.reduction.embedding import Embedding
 from neurok_model.reduction.region import PriorRegion
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class State:
@@ -97,6 +99,7 @@ class LagrangianSystem:
         trust_factor: a candidate farther from the prior's mean than this many radii counts as diverged.
         friction: dry friction of the object's own joints; None for none.
         constraints: what the object cannot move through or beyond.
+        batch_device: where large batches are rolled out; everything else is computed where the embedding is.
     """
 
     embedding: Embedding
@@ -107,6 +110,7 @@ class LagrangianSystem:
     trust_factor: float = 2.5
     friction: DryFriction | None = None
     constraints: tuple[UnilateralConstraint, ...] = ()
+    batch_device: torch.device = CPU
     latent: Float[Tensor, "k k"] = field(init=False, repr=False)
     """E as a matrix."""
 

@@ -75,6 +75,10 @@ class CompiledMap(SmoothMap):
         tensors["mass_moment"] = rotation @ self.mass_moment
         return CompiledMap.from_dictionary(tensors)
 
+    def on(self, device: torch.device | str) -> CompiledMap:
+        """The same map on another device."""
+        return CompiledMap.from_dictionary({name: each.to(device) for name, each in self.to_dictionary().items()})
+
     def latents(self, q: Float[Tensor, "*batch q"]) -> Float[Tensor, "*batch k"]:
         """Z = z_rest + A q."""
         return self.rest_latent + q @ self.subspace.basis.mT
