@@ -64,7 +64,7 @@ def active_subspace(
     latents: Float[Tensor, "s k"],
     masses: Float[Tensor, " n"],
     method: Method = "gauss_newton",
-    energy: float = 0.999,
+    energy: float = 0.9999,
     maximum_dimension: int = 8,
     generator: torch.Generator | None = None,
     chunk: int = 32,

@@ -61,8 +61,8 @@ class CompilationSettings:
     """
 
     method: Method = "gauss_newton"
-    energy: float = 0.999
-    least_motion: float = 0.02
+    energy: float = 0.9999
+    least_motion: float = 0.01
     maximum_dimension: int = 8
     subspace_samples: int = 96
     samples: int = 640
