@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,8 @@ LEAST_TAKEN_OVER = 0.5
 def initial_networks(configuration: TrainingConfiguration) -> tuple[NeurokNetworks, int]:
     """Networks to start from, and the deformations that they have already seen.
 
-    A checkpoint of another form gives what fits, by name and shape; the rest starts at random.
+    A checkpoint of another form gives what fits, by name and shape; the rest starts at random. A seed that the
+    checkpoint was trained with already is warned about: batches are functions of it.
 
     Raises:
         NeurokError: ``INVALID_PARAMETER`` when less than half of the weights fit.
@@ -28,6 +30,9 @@ def initial_networks(configuration: TrainingConfiguration) -> tuple[NeurokNetwor
     if networks.configuration != configuration.networks:
         networks = _taken_over(networks, configuration)
     training = description["training"]
+    if training.get("seed") == configuration.seed:
+        seen = f"{configuration.initial.name} was trained with seed {configuration.seed} as well"
+        warnings.warn(f"{seen}: another --seed draws objects that it has not seen", UserWarning, stacklevel=2)
     if "compute" in training:
         return networks, int(training["compute"]["deformations"])
     pairs = training.get("pairs", {})

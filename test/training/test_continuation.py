@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from training.tiny import CONFIGURATION, QUIET
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.networks import load_checkpoint
 from neurok_model.training import TrainingInterrupted, TrainingStopped, train
+from neurok_model.training.continuation import initial_networks
 from neurok_model.training.interruption import outlive_signals
 
 
@@ -143,6 +145,17 @@ def test_a_checkpoint_starts_a_run_with_its_weights_alone(tmp_path):
     wider = replace(second, networks=replace(CONFIGURATION.networks, width=64), output=tmp_path / "third")
     with pytest.raises(NeurokError, match="width 32 -> 64"):
         train(wider, QUIET)
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_a_seed_that_the_checkpoint_has_seen_is_warned_about(tmp_path, seed):
+    """Protects compute: batches are functions of the seed, so a run with the old one learns from the same objects."""
+    first = train(replace(CONFIGURATION, steps=1, output=tmp_path / "first"), QUIET)
+    assert CONFIGURATION.seed == 0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        initial_networks(replace(CONFIGURATION, initial=first, seed=seed))
+    assert any("another --seed" in str(one.message) for one in caught) == (seed == 0)
 
 
 def test_networks_of_another_form_take_over_what_fits(tmp_path):
