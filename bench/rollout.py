@@ -172,10 +172,10 @@ def main() -> None:
     if arguments.json == Path("-"):
         print(text)
         return
-    show(result, Console())
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(text, encoding="utf-8")
+    show(result, Console())
 
 
 if __name__ == "__main__":
