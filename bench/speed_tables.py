@@ -96,7 +96,7 @@ def ratio_table(result: dict[str, Any]) -> str:
     peers = [name.removeprefix("one_against_") for name in result["ratios_cpu"] if name.startswith("one_against_")]
     kinds = {"one": "one rollout", "batch64": "64 candidates", "batch64_gentle": "64 gentle candidates"}
     rows = [[text, *(result["ratios_cpu"][f"{kind}_against_{peer}"] for peer in peers)] for kind, text in kinds.items()]
-    return table(["times less CPU time than", *peers], rows)
+    return table(["times less CPU time than", *(peer.replace("_", " ") for peer in peers)], rows)
 
 
 def rows_table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any, no_type_check
 
 from numba import cuda
@@ -125,7 +125,7 @@ def retargeted(function: Any, compile_function: Callable[..., Any], known: dict[
     name = plain.__name__
     if name not in known:
         names = dict(plain.__globals__)
-        for used in _names_of(plain.__code__):
+        for used in plain.__code__.co_names:
             if used in PRIMITIVES:
                 if used not in known:
                     known[used] = compile_function(PRIMITIVES[used])
@@ -135,10 +135,6 @@ def retargeted(function: Any, compile_function: Callable[..., Any], known: dict[
         names["LANES"] = 1
         known[name] = compile_function(FunctionType(plain.__code__, names, name, None, plain.__closure__))
     return known[name]
-
-
-def _names_of(code: CodeType) -> set[str]:
-    return set(code.co_names)
 
 
 def build_kernel(compile_function: Callable[..., Any], compile_kernel: Callable[..., Any]) -> Any:
