@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from demo.pictures import (
 from demo.pushes import pushes_all_over
 from demo.scene import Force, Motion
 from demo.summary import Latencies, ObjectSummary
+from neurok_model.geometry import PointCloud, TriangleMesh
 from neurok_model.mechanics import Push
 from neurok_ros.client import (
     NodeUnreachableError,
@@ -39,6 +41,9 @@ STEP = 1.0 / 60.0
 CANDIDATES = 64
 REPEATS = 5
 SECONDS_TO_START = 180.0
+
+SCAN_SECONDS, SCAN_ATTEMPTS = 15.0, 4
+"""How long the node is given to show the object of a scan before the scan is published again, and how often that is."""
 
 Progress = Callable[[str], None]
 
@@ -100,8 +105,7 @@ def ask_node(
         progress("starting the node")
         _wait_until_ready(client, node)
         progress(f"publishing the {thing.input} and waiting for the encoded object")
-        client.publish_scan(thing.scan)
-        mesh = client.wait_for_object()
+        mesh = shown(client, thing.scan)
         topic = "scan/mesh" if thing.input == "mesh" else "scan/points"
         progress(f"asking for one push over {thing.horizon:g} s, and for {CANDIDATES} others")
         motions = [
@@ -214,6 +218,21 @@ def _drawn_motion(thing: DemoObject, results: Results) -> Motion:
         ),
         view=thing.view,
     )
+
+
+def shown(client: PredictorClient, scan: TriangleMesh | PointCloud) -> ObjectMesh:
+    """Publish a scan until the node has its object, as a camera would: the node takes clouds best-effort, so that one
+    alone may get lost.
+
+    Raises:
+        NodeUnreachableError: when the object does not come.
+    """
+    for _ in range(SCAN_ATTEMPTS - 1):
+        client.publish_scan(scan)
+        with contextlib.suppress(NodeUnreachableError):
+            return client.wait_for_object(timeout=SCAN_SECONDS)
+    client.publish_scan(scan)
+    return client.wait_for_object()
 
 
 def _wait_until_ready(client: PredictorClient, node: NodeProcess) -> None:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import trimesh
 
-from demo.demonstration import ask_node, candidate_paths, summarise, write_pictures
+from demo.demonstration import ask_node, candidate_paths, shown, summarise, write_pictures
 from demo.node_process import NodeProcess, NodeStoppedError
 from demo.objects import DemoObject
 from demo.scene import View
 from neurok_model.geometry import PointCloud, TriangleMesh
 from neurok_model.mechanics import Push
+from neurok_ros.client import NodeUnreachableError
 
 SLIDING_NODE = Path(__file__).parents[1] / "ros" / "sliding_node.py"
 """A node whose objects slide up and down without friction (see ``test/ros/fake_predictor.py``)."""
@@ -73,3 +74,34 @@ def test_a_node_that_cannot_start_is_told_at_once(tmp_path: Path) -> None:
         node._process.wait(30)
         with pytest.raises(NodeStoppedError, match=r"(?s)status 3.*no such device"):
             node.require_running()
+
+
+def test_a_scan_that_gets_lost_is_published_again() -> None:
+    """Protects the demonstration where the network drops a cloud, which no one would send again."""
+    sent: list[object] = []
+
+    class Losing:
+        def publish_scan(self, scan: object) -> None:
+            sent.append(scan)
+
+        def wait_for_object(self, timeout: float | None = None) -> str:
+            if len(sent) < 3:
+                raise NodeUnreachableError("nothing came")
+            return "the object"
+
+    assert shown(Losing(), "the scan") == "the object"
+    assert sent == ["the scan"] * 3
+
+
+def test_a_node_that_shows_nothing_is_given_up() -> None:
+    """Protects whoever waits: after the last attempt the error says what is missing."""
+
+    class Deaf:
+        def publish_scan(self, scan: object) -> None:
+            pass
+
+        def wait_for_object(self, timeout: float | None = None) -> str:
+            raise NodeUnreachableError("nothing came")
+
+    with pytest.raises(NodeUnreachableError, match="nothing came"):
+        shown(Deaf(), "the scan")
