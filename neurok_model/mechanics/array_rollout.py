@@ -209,19 +209,17 @@ class _CpuRun:
     """A job on the CPU's cores."""
 
     def __init__(self, job: RolloutJob, layout: Layout, count: int) -> None:
-        self._before = (job.form, job.terms, job.impulses, job.pushes)
-        numbers = (job.substeps, job.halvings, job.step, job.iterations, job.tolerance, job.frame_tolerance)
-        self._after = (*numbers, job.flags, job.states, job.series)
-        self._layout, self._count = layout, count
+        self._job, self._layout, self._count = job, layout, count
         self._stride = LANES if count >= FEWEST_IN_LANES else 1
 
     def advance(self, first: int, last: int) -> None:
         """Roll all candidates from one record to another."""
         roll, stride = _kernels().roll, self._stride
+        object_and_loads, numbers_and_arrays = self._job[:4], self._job[4:]
 
         def some(candidates: tuple[int, int]) -> None:
             scratch = _scratch(self._layout, stride > 1)
-            roll(*self._before, candidates, stride, (first, last), *self._after, scratch)
+            roll(*object_and_loads, candidates, stride, (first, last), *numbers_and_arrays, scratch)
 
         _in_parallel(some, self._count, stride)
 

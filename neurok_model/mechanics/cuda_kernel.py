@@ -143,26 +143,10 @@ def build_kernel(compile_function: Callable[..., Any], compile_kernel: Callable[
 
     @compile_kernel
     @no_type_check
-    def roll_all(
-        form,
-        terms,
-        impulses,
-        pushes,
-        count,
-        span_begin,
-        span_end,
-        substeps,
-        highest,
-        step,
-        iterations,
-        tolerance,
-        frame_tolerance,
-        flags,
-        states,
-        series,
-        memory,
-    ):
-        """``kernel_rollout.roll`` of one candidate per thread; ``memory`` is a ``Scratch`` with the candidates last."""
+    def roll_all(job, count, span_begin, span_end, memory):
+        """``kernel_rollout.roll`` of one candidate per thread, for a ``RolloutJob`` whose arrays are on the GPU;
+        ``memory`` is a ``Scratch`` with the candidates last.
+        """
         candidate = cuda.grid(1)
         if candidate < count:
             scratch = Scratch(
@@ -178,22 +162,22 @@ def build_kernel(compile_function: Callable[..., Any], compile_kernel: Callable[
                 memory.targets[:, candidate],
             )
             roll(
-                form,
-                terms,
-                impulses,
-                pushes,
+                job.form,
+                job.terms,
+                job.impulses,
+                job.pushes,
                 (candidate, candidate + 1),
                 1,
                 (span_begin, span_end),
-                substeps,
-                highest,
-                step,
-                iterations,
-                tolerance,
-                frame_tolerance,
-                flags,
-                states,
-                series,
+                job.substeps,
+                job.halvings,
+                job.step,
+                job.iterations,
+                job.tolerance,
+                job.frame_tolerance,
+                job.flags,
+                job.states,
+                job.series,
                 scratch,
             )
 

@@ -130,24 +130,28 @@ class CudaRun:
         k, h = job.form.inner.shape
         one = make_scratch(k, h, len(job.form.outer), lanes=False)
         # Each number has one place per candidate: neighbouring threads then use neighbouring places.
-        scratch = type(one)(*(memory.zeros((*_shape_of_one(array), count), array.dtype) for array in one))
-        self._flags, self._states = memory.copy(job.flags), memory.copy(job.states)
-        self._series = memory.zeros(job.series.shape, job.series.dtype)
-        loads = memory.copy_tuple(job.impulses), memory.copy_tuple(job.pushes)
-        self._before = (*_mechanics_on(memory, job, device), *loads, count)
-        numbers = (job.substeps, job.halvings, job.step, job.iterations, job.tolerance, job.frame_tolerance)
-        self._after = (*numbers, self._flags, self._states, self._series, scratch)
+        self._scratch = type(one)(*(memory.zeros((*_shape_of_one(array), count), array.dtype) for array in one))
+        form, terms = _mechanics_on(memory, job, device)
+        self._there = job._replace(
+            form=form,
+            terms=terms,
+            impulses=memory.copy_tuple(job.impulses),
+            pushes=memory.copy_tuple(job.pushes),
+            flags=memory.copy(job.flags),
+            states=memory.copy(job.states),
+            series=memory.zeros(job.series.shape, job.series.dtype),
+        )
 
     def advance(self, first: int, last: int) -> None:
         """Roll all candidates from one record to another."""
         blocks = -(-self._count // THREADS)
-        _kernel()[blocks, THREADS](*self._before, first, last, *self._after)
+        _kernel()[blocks, THREADS](self._there, self._count, first, last, self._scratch)
 
     def finish(self) -> None:
         """Wait for the GPU, and write the job's flags and series."""
         # The flags come last: as long as they are what they were, another processor can do the job again.
-        self._memory.back(self._series, self._job.series)
-        self._memory.back(self._flags, self._job.flags)
+        self._memory.back(self._there.series, self._job.series)
+        self._memory.back(self._there.flags, self._job.flags)
 
 
 def _shape_of_one(array: np.ndarray) -> tuple[int, ...]:
