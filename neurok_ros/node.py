@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from neurok_model.cache import cache_called
@@ -96,15 +98,17 @@ class PredictorNode(LifecycleNode):
         self._runtime = runtime
         self._parts = [Services(runtime), Inputs(runtime), RolloutAction(runtime)]
         self.get_logger().info(f"checkpoint '{predictor.checkpoint_name}' on {predictor.device}")
-        if predictor.device.type == "cpu":
-            worker.offer("machine code", self._prepare_machine_code)
+        worker.offer("machine code", partial(self._prepare_machine_code, predictor.device))
         return TransitionCallbackReturn.SUCCESS
 
-    def _prepare_machine_code(self) -> None:
-        """Compile what predictions run on, once per machine, instead of letting the first of them wait for it."""
-        seconds = fast_path.prepare()
+    def _prepare_machine_code(self, device: torch.device) -> None:
+        """Compile what predictions run on, instead of letting the first of them wait for it: once per machine for the
+        processor, once per process for a GPU.
+        """
+        seconds = fast_path.prepare(device)
         if seconds > NOTEWORTHY_SECONDS:
-            self.get_logger().info(f"machine code compiled in {seconds:.0f} s; later starts find it on the disk")
+            kept = "; later starts find it on the disk" if device.type == "cpu" else ""
+            self.get_logger().info(f"machine code compiled in {seconds:.0f} s{kept}")
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to serve; publish the object that is held, if any."""

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from neurok_model.contact_weights import RIDGE
-from neurok_model.mechanics import reference
+from neurok_model.mechanics import cuda_rollout, reference
 from neurok_model.mechanics.actions import NEVER, Actions, PointLoads
 from neurok_model.mechanics.array_rollout import (
     SPARE_ROWS,
@@ -32,7 +32,7 @@ from neurok_model.mechanics.array_rollout import (
 from neurok_model.mechanics.frame_refinement import FrameRefinement
 from neurok_model.mechanics.integrators import Integrator, Variational
 from neurok_model.mechanics.kernel_arrays import LANES, SUPPORTED_DAMPING, SUPPORTED_POTENTIALS, load_arrays
-from neurok_model.mechanics.system import LagrangianSystem, State
+from neurok_model.mechanics.system import CPU, LagrangianSystem, State
 from neurok_model.mechanics.trajectory import Trajectories
 from neurok_model.reduction.smooth_map import SmoothMap
 
@@ -93,16 +93,21 @@ def available() -> bool:
     return True
 
 
-def prepare() -> float:
+def prepare(batch_device: torch.device = CPU) -> float:
     """Compile the machine code, or load it from the cache beside this file; returns the seconds that it took.
 
-    The first rollouts do it otherwise: up to a minute once per machine, then under one second per process.
+    The first rollouts do it otherwise: up to a minute once per machine, then under one second per process. For a GPU
+    it is most of a minute in every process, since nothing of it is kept on the disk.
+
+    Args:
+        batch_device: where large batches will be rolled out; on a GPU its kernel is compiled as well.
     """
     begin = time.perf_counter()
     if available():
         nothing = torch.zeros(1, 1, dtype=torch.float64)
-        system = LagrangianSystem(SmoothMap(nothing, nothing[0], nothing, nothing + 1.0))
-        for count in (1, LANES):
+        system = LagrangianSystem(SmoothMap(nothing, nothing[0], nothing, nothing + 1.0), batch_device=batch_device)
+        on_a_gpu = (cuda_rollout.FEWEST_CANDIDATES,) if batch_device.type == "cuda" else ()
+        for count in (1, LANES, *on_a_gpu):
             still = State(nothing.expand(count, 1), nothing.expand(count, 1))
             loads = PointLoads(*(torch.zeros(count, 1, *shape).double() for shape in ((3, 1), (3,), (), ())))
             actions = Actions(count, pushes=loads)

@@ -16,6 +16,7 @@ from neurok_model.mechanics import (
     State,
     array_rollout,
     cuda_rollout,
+    fast_path,
     rollout,
 )
 from neurok_model.reduction import SmoothMap
@@ -105,6 +106,23 @@ def test_what_a_run_is_handed_is_what_the_processors_share(monkeypatch: pytest.M
     monkeypatch.setattr(array_rollout, "_CpuRun", spy)
     _pushed(_system("cpu"), 4)
     assert seen[0] == (4, 6, 6, 6, 6)
+
+
+@pytest.mark.parametrize(("device", "wanted"), [("cpu", []), ("cuda", [cuda_rollout.FEWEST_CANDIDATES])])
+def test_preparing_compiles_what_will_run(monkeypatch: pytest.MonkeyPatch, device: str, wanted: list[int]) -> None:
+    """Protects the first large batch on a GPU from waiting for a minute's compilation, and a CPU from being asked for
+    one.
+    """
+    seen = []
+
+    def spy(job, count, device):
+        seen.append(count)
+        return array_rollout._CpuRun(job, array_rollout.layout_of(_system("cpu")), count)
+
+    monkeypatch.setattr(cuda_rollout, "available", lambda: True)
+    monkeypatch.setattr(cuda_rollout, "CudaRun", spy)
+    fast_path.prepare(torch.device(device))
+    assert seen == wanted
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
