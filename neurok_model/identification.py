@@ -20,20 +20,29 @@ IDENTIFIED = ("mass", "elastic_frequency", "damping_rate")
 RANGES = {
     "mass": (1e-3, 1e3),
     "elastic_frequency": (1e-2, 30.0),
+    "prior_frequency": (1e-2, 30.0),
+    "sag": (1e-3, 30.0),
     "damping_rate": (1e-3, 100.0),
     "stiffness_damping": (1e-5, 1.0),
     "friction_deceleration": (1e-3, 100.0),
 }
 """What can be fitted, and within which limits (units as in ``PhysicsParameters``)."""
 
-TYPICAL = {"elastic_frequency": 0.3, "damping_rate": 0.5, "stiffness_damping": 0.003, "friction_deceleration": 0.3}
+TYPICAL = {
+    "elastic_frequency": 0.3,
+    "prior_frequency": 0.3,
+    "sag": 0.3,
+    "damping_rate": 0.5,
+    "stiffness_damping": 0.003,
+    "friction_deceleration": 0.3,
+}
 """Where a parameter begins that is stated as zero: its logarithm has to begin somewhere."""
 
 PRIOR_DEVIATION = 1.5
 """Standard deviation of a parameter's logarithm before anything is observed: a factor of 4.5 either way."""
 
-FREQUENCIES = (0.5, 1.5, 4.0)
-"""Hz at which the fit of a stiffness begins too: a wrong number of swings is a local minimum."""
+STARTS = {"elastic_frequency": (0.5, 1.5, 4.0), "prior_frequency": (0.5, 1.5, 4.0), "sag": (0.03, 0.3, 3.0)}
+"""Where the fit of a stiffness begins too: a wrong number of swings is a local minimum."""
 
 ITERATIONS = 20
 DIFFERENCE = 0.002
@@ -201,11 +210,10 @@ def fit_physics(
     """
     centre = np.array([math.log(max(getattr(stated, name), TYPICAL.get(name, 0.0), RANGES[name][0])) for name in names])
     starts = [centre]
-    if "elastic_frequency" in names:
-        index = names.index("elastic_frequency")
-        for frequency in FREQUENCIES:
+    for index, name in enumerate(names):
+        for value in STARTS.get(name, ()):
             start = centre.copy()
-            start[index] = math.log(frequency)
+            start[index] = math.log(value)
             starts.append(start)
     before = residuals(stated)
     fits = [_levenberg_marquardt(residuals, stated, names, start, centre, independent) for start in starts]

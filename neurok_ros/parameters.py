@@ -151,6 +151,14 @@ SPECIFICATIONS = (
         1e3,
     ),
     _Spec(
+        "sag",
+        _PHYSICS.sag,
+        "How far its own weight has bent the next object, from which its stiffness follows; 0 for what has joints",
+        "standard deviations of the prior",
+        0.0,
+        1e3,
+    ),
+    _Spec(
         "wall_frequency",
         _PHYSICS.wall_frequency,
         "How stiff the barrier at the edge of plausible poses is; 0 for none",

@@ -54,6 +54,7 @@ class Settings:
             static_equilibrium=self["static_equilibrium"],
             weight_on_stop=self["weight_on_stop"],
             prior_frequency=self["prior_frequency"],
+            sag=self["sag"],
             wall_frequency=self["wall_frequency"],
             wall_restitution=self["wall_restitution"],
             contact_tolerance=self["contact_tolerance"],

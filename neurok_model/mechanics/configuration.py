@@ -23,6 +23,7 @@ from neurok_model.mechanics.potentials import (
     StaticEquilibrium,
     Walls,
 )
+from neurok_model.mechanics.self_weight import carrying_energy
 from neurok_model.mechanics.support import Support
 from neurok_model.mechanics.system import CPU, LagrangianSystem
 from neurok_model.mechanics.wall_damping import damping_of_walls, require_restitution
@@ -47,6 +48,9 @@ class MechanicsConfiguration:
             the world's.
         elastic_frequency: of the elastic restoring force towards the scanned pose [Hz]; 0 for none.
         prior_frequency: of the prior's negative log-density [Hz]; 0 for none.
+        sag: how far its own weight has bent a soft object, in standard deviations of the prior; the prior's negative
+            log-density is as stiff as that takes, besides ``prior_frequency``. 0 where no stiffness follows from the
+            weight, as with joints.
         wall_frequency: of the barrier at the edge of the prior's region [Hz]; 0 for none.
         wall_width: depth of the barrier, in standard deviations of the prior.
         wall_restitution: share of its speed with which the barrier throws back what runs into it, 0 to 1.
@@ -72,6 +76,7 @@ class MechanicsConfiguration:
     orientation: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
     elastic_frequency: float = 0.0
     prior_frequency: float = 0.1
+    sag: float = 0.0
     wall_frequency: float = 6.0
     wall_width: float = 0.5
     wall_restitution: float = 0.1
@@ -88,6 +93,7 @@ class MechanicsConfiguration:
         for name in (
             "elastic_frequency",
             "prior_frequency",
+            "sag",
             "wall_frequency",
             "wall_width",
             "damping_rate",
@@ -184,10 +190,12 @@ def _potentials(
     acceleration = settings.gravity_at_scan().to(rest)
     gravity = Gravity.from_acceleration(acceleration, mass_moment.to(acceleration))
     potentials: list[Potential] = [gravity]
-    if settings.prior_frequency > 0.0:
-        energy = mean_inertia * _angular(settings.prior_frequency) ** 2
-        mean = region.mean if region.prior_mean is None else region.prior_mean
-        precision = region.precision if region.prior_precision is None else region.prior_precision
+    mean = region.mean if region.prior_mean is None else region.prior_mean
+    precision = region.precision if region.prior_precision is None else region.prior_precision
+    energy = mean_inertia * _angular(settings.prior_frequency) ** 2
+    if settings.sag > 0.0:
+        energy += float(carrying_energy(embedding, gravity, precision, settings.sag))
+    if energy > 0.0:
         potentials.append(PriorDensity(energy, PriorRegion(mean, precision, region.radius)))
     support = None
     if settings.weight_on_stop:
