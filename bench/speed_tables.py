@@ -5,6 +5,8 @@ python bench/subspaces.py --json out/bench/subspaces.json
 python bench/routes.py --json out/bench/routes.json
 python bench/compiled.py --json out/bench/compiled.json
 python bench/speed_tables.py --write docs/speed.md
+
+What was not run again stays as it was in the file, at the end.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-
+HEADING = "### "
 
 EACH = {"each_cpu_us": "CPU µs each"}
 TIMES = {"cpu_ms": "CPU ms", "ms": "wall ms"}
@@ -155,7 +157,19 @@ def figures(
         sections.append(("One integration step by several routes", steps_table(routes)))
     if compiled is not None:
         sections.append(("Compiled against the network", compiled_table(compiled)))
-    return text + "\n".join(f"### {title}\n\n{body}" for title, body in sections)
+    return text + "\n".join(f"{HEADING}{title}\n\n{body}" for title, body in sections)
+
+
+def kept(text: str, before: str) -> str:
+    """The text, and after it the sections that only an earlier one has: of benchmarks that were not run again."""
+    new, old = (dict(_sections(each)) for each in (text, before))
+    return "\n".join([text, *(f"{HEADING}{title}\n{body}" for title, body in old.items() if title not in new)])
+
+
+def _sections(text: str) -> list[tuple[str, str]]:
+    """Titles and bodies."""
+    parts = [part.split("\n", 1) for part in ("\n" + text).split("\n" + HEADING)[1:]]
+    return [(title, body.rstrip("\n") + "\n") for title, body in parts]
 
 
 def _roofline(roofline: dict[str, dict[str, Any]]) -> str:
@@ -203,8 +217,8 @@ def main() -> None:
         return
     page = arguments.write.read_text(encoding="utf-8")
     before, rest = page.split(BEGIN)
-    after = rest.split(END)[1]
-    arguments.write.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+    now, after = rest.split(END)
+    arguments.write.write_text(f"{before}{BEGIN}\n\n{kept(text, now)}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

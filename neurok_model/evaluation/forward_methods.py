@@ -24,14 +24,12 @@ Motion = Float[np.ndarray, "f n 3"]
 BASELINES = ("no_motion", "constant_velocity")
 METHODS = ("ours", "identified", *BASELINES, "oracle")
 
-GUESSED_FREQUENCY = 5.0
-"""Hertz, of what has no joints: of 0, 1, 2, 3, 5 and 8 the one with the least error on pokes of the train split."""
-
-IDENTIFIED = {
-    ObjectKind.ARTICULATED: ("mass", "damping_rate"),
-    None: ("mass", "elastic_frequency", "damping_rate"),
-}
-"""What is fitted: joints have no stiffness, everything else does."""
+GUESSED_SAG = 0.3
+GUESSED_FREQUENCY = 2.0
+GUESSED_DAMPING = 8.0
+"""Of what has no joints: how far its weight has bent it, its stiffness where nothing weighs on it [Hz], how fast its
+swings decay [1/s]. Those with the least errors on pokes of the validation split, see docs/mechanics.md.
+"""
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,16 @@ class Assumptions:
 
     Args:
         stops: whether the weight of articulated objects lies on stops, instead of being held by a constant force.
-        guessed_frequency: stiffness of what has no joints [Hz].
+        guessed_sag: how far its own weight has bent what has no joints, standard deviations of the prior.
+        guessed_frequency: stiffness of what has no joints and no weight to carry [Hz, by the prior's density].
+        guessed_damping: rate at which the motion of what has no joints decays [1/s].
         smallest_inertia: see :class:`MechanicsConfiguration`.
     """
 
     stops: bool = True
+    guessed_sag: float = GUESSED_SAG
     guessed_frequency: float = GUESSED_FREQUENCY
+    guessed_damping: float = GUESSED_DAMPING
     smallest_inertia: float = PhysicsParameters.smallest_inertia
 
 
@@ -54,22 +56,25 @@ def stated_physics(sequence: MotionSequence, assumed: Assumptions = Assumptions(
 
     Masses of soft objects are those of the part that moves, so that the fixed part of the scan is given the same mass
     per area. Joints are said to have neither friction nor springs, so that what carries the weight of an articulated
-    object at rest can only be its stops. Stiffness is not told: a guess stands for it.
+    object at rest can only be its stops. Stiffness and damping of soft objects are not told: guesses stand for them.
     """
     physics = sequence.physics
     areas, _ = triangle_areas_and_normals(sequence.vertices[0][sequence.triangles].astype(np.float64))
     mass = physics["mass"]
     articulated = sequence.kind is ObjectKind.ARTICULATED
+    anchored = bool(physics["anchored"])
+    bent = not articulated and anchored and physics["gravity"] != 0.0
     if not articulated:
         moving = sequence.part_of_vertex[sequence.triangles[:, 0]] > 0
         mass *= float(areas.sum() / areas[moving].sum())
     return PhysicsParameters(
         mass=mass,
         gravity=(0.0, 0.0, physics["gravity"]),
-        support="anchored" if physics["anchored"] else "free",
-        damping_rate=physics.get("damping_rate", PhysicsParameters.damping_rate),
-        elastic_frequency=0.0 if articulated else assumed.guessed_frequency,
-        weight_on_stop=assumed.stops and articulated and bool(physics["anchored"]),
+        support="anchored" if anchored else "free",
+        damping_rate=physics["damping_rate"] if articulated else assumed.guessed_damping,
+        sag=assumed.guessed_sag if bent else 0.0,
+        prior_frequency=PhysicsParameters.prior_frequency if articulated or bent else assumed.guessed_frequency,
+        weight_on_stop=assumed.stops and articulated and anchored,
         smallest_inertia=assumed.smallest_inertia,
     )
 
@@ -122,7 +127,13 @@ def all_motions(
         watched = identify and (identify_floating or bool(sequence.physics["anchored"]))
         observation = another_poke(sequence) if watched else None
         if observation is not None:
-            names = IDENTIFIED.get(sequence.kind, IDENTIFIED[None])
-            found = model.identify([observation], names)
+            found = model.identify([observation], _unknown(sequence, model.physics))
             motions["identified"] = predicted(model.with_physics(found.physics), sequence)
     return motions
+
+
+def _unknown(sequence: MotionSequence, stated: PhysicsParameters) -> tuple[str, ...]:
+    """What is fitted: joints have no stiffness, everything else does, whatever it is stated by."""
+    if sequence.kind is ObjectKind.ARTICULATED:
+        return ("mass", "damping_rate")
+    return ("mass", "sag" if stated.sag > 0.0 else "prior_frequency", "damping_rate")
