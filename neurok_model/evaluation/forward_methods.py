@@ -26,7 +26,7 @@ METHODS = ("ours", "identified", *BASELINES, "oracle")
 
 GUESSED_SAG = 0.3
 GUESSED_FREQUENCY = 2.0
-GUESSED_DAMPING = 8.0
+GUESSED_DAMPING = 3.0
 """Of what has no joints: how far its weight has bent it, its stiffness where nothing weighs on it [Hz], how fast its
 swings decay [1/s]. Those with the least errors on pokes of the validation split, see docs/mechanics.md.
 """
