@@ -98,6 +98,19 @@ def test_masses_of_soft_objects_are_those_of_what_moves(pokes: Path) -> None:
     assert stated_physics(lever).damping_rate == lever.physics["damping_rate"]
 
 
+def test_no_record_tells_how_stiff_its_object_is(pokes: Path) -> None:
+    """Protects the comparison: the stiffness of what has no joints follows from its weight, or is one guess for all;
+    joints have none.
+    """
+    rope, lever = first(pokes, "dangling_rope"), first(pokes, "lever")
+    hanging, jointed = stated_physics(rope), stated_physics(lever)
+    floating = stated_physics(replace(rope, physics=rope.physics | {"gravity": 0.0}))
+    assert hanging.sag > 0.0 == jointed.sag == floating.sag
+    assert floating.prior_frequency > hanging.prior_frequency == jointed.prior_frequency
+    stiffer = replace(rope, physics=rope.physics | {"young": 1e9, "damping": 1.0})
+    assert stated_physics(stiffer) == hanging
+
+
 def test_the_command_compares_everything(
     pokes: Path, tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,16 @@ def test_mass_stiffness_and_damping_are_found_from_one_poke() -> None:
     assert found.residual < 0.2 * found.residual_before
 
 
+def test_how_far_the_weight_bends_it_is_found_from_one_poke() -> None:
+    """Protects the other way to state a stiffness: by the weight that the scanned pose carries."""
+    true = PhysicsParameters(mass=0.6, sag=0.4, damping_rate=1.4)
+    motion = flexible_plate(true).predict(poke(), horizon=0.6, step=STEP)
+    seen = MotionObservation(poke(), motion.times, motion.vertices().astype(np.float64))
+    found = flexible_plate(replace(STATED, sag=2.0)).identify([seen], ("mass", "sag", "damping_rate"))
+    assert found.physics.sag == pytest.approx(0.4, rel=0.05)
+    assert found.residual < 0.2 * found.residual_before
+
+
 def test_more_pokes_and_less_noise_make_it_surer() -> None:
     """Protects the uncertainty: its size follows the data."""
     model = flexible_plate(STATED)
