@@ -59,7 +59,7 @@ STEP = 1.0 / 60.0
 MOVED = 0.05
 """Share of the motion over the region that a push causes: more of it needs shorter steps than these."""
 
-SETTINGS_OF_BOTH = RolloutSettings(maximum_step=STEP / 4, maximum_refinements=0)
+SETTINGS_OF_BOTH = RolloutSettings(maximum_step=STEP / 8, maximum_refinements=0)
 """The same few steps for both, whatever the energy says: the maps are compared, not the choice of steps."""
 
 
