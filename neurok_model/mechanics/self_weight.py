@@ -32,17 +32,15 @@ def carrying_energy(
         precision: P of the prior, positive definite.
         sag: s, above 0.
     """
-    unit = torch.eye(embedding.dimension, dtype=embedding.dtype, device=embedding.device)
-    still = torch.zeros_like(unit[0])
+    still = torch.zeros(embedding.dimension, dtype=embedding.dtype, device=embedding.device)
     y, jacobian = embedding.value_and_jacobian(still)
     slope = gravity.gradient(y)
-    factor = torch.linalg.cholesky(precision.to(unit))
-    weight = torch.linalg.solve_triangular(factor, (slope @ jacobian)[:, None], upper=False)
+    # Row by row, steps of one standard deviation: the rows of L^-1, for P = L L^T.
+    deviations = torch.linalg.inv(torch.linalg.cholesky(precision.to(still)))
+    weight = deviations @ (slope @ jacobian)
     # Second derivatives along all pairs of directions follow from those along their sums.
-    sums = unit[:, None] + unit
+    sums = deviations[:, None] + deviations
     along = embedding.second_directional(torch.zeros_like(sums), sums) @ slope
     alone = along.diagonal() / 4.0
-    curvature = 0.5 * (along - alone[:, None] - alone)
-    half = torch.linalg.solve_triangular(factor, curvature, upper=False)
-    steepest = torch.linalg.eigvalsh(torch.linalg.solve_triangular(factor, half.mT, upper=False))[0]
+    steepest = torch.linalg.eigvalsh(0.5 * (along - alone[:, None] - alone))[0]
     return weight.norm() / sag + MARGIN * (-steepest).clamp_min(0.0)
