@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -43,6 +43,10 @@ class Part:
         """Attach surfaces, given in the object's frame at the reference pose."""
         self.surfaces.extend(surfaces)
         return self
+
+    def with_surfaces(self, surfaces: Sequence[Surface]) -> Part:
+        """The same part with other surfaces instead of its own."""
+        return replace(self, surfaces=list(surfaces))
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,11 @@ class KinematicTree:
             # A mirror turns a rotation axis around but not a direction of travel.
             part.axis = matrix @ part.axis * (handedness if part.joint is JointType.HINGE else 1.0)
 
+    def put_on_floor(self) -> None:
+        """Lift or lower everything until its lowest point is at height zero."""
+        lowest = min(float(surface.vertices[:, 2].min()) for part in self.parts for surface in part.surfaces)
+        self.transform(np.eye(3), (0.0, 0.0, -lowest))
+
     def _free(
         self,
         joint: JointType,
@@ -165,6 +174,10 @@ class ArticulatedObject(GeneratedObject):
     def reference_vertices(self) -> Float[np.ndarray, "vertices 3"]:
         """The surface with every joint at zero."""
         return self._reference
+
+    def rebuilt(self, parts: Sequence[Part]) -> ArticulatedObject:
+        """The same coordinates, limits and gates with other parts."""
+        return ArticulatedObject(self.family, parts, [(low, high) for low, high in self.state_range], self.gates)
 
     def part_surface(self, index: int) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "triangles 3"]]:
         """Vertices (reference pose) and triangles of one part; both empty for a part without a surface."""

@@ -43,6 +43,8 @@ class PairConfiguration:
             often.
         motions: folder of stored motions (`neurok data generate`), drawn from beside the families; empty for none.
         motion_share: share of the scans that are drawn from stored motions, each of their families equally often.
+        variation: share of the families' articulated objects that are shown in a varied shape, see
+            :mod:`neurok_model.data.variation`.
     """
 
     objects: int = 16
@@ -53,10 +55,11 @@ class PairConfiguration:
     families: tuple[str, ...] = ()
     motions: str = ""
     motion_share: float = 0.25
+    variation: float = 0.0
 
     def evenly(self) -> PairConfiguration:
-        """The same with every family once: how often training drew a family must not weigh in its judgement."""
-        return replace(self, families=tuple(dict.fromkeys(self.families)))
+        """The same with every family once, as it was built: how training drew must not weigh in its judgement."""
+        return replace(self, families=tuple(dict.fromkeys(self.families)), variation=0.0)
 
 
 class PairBatch(NamedTuple):
@@ -113,7 +116,7 @@ class PairBatches(Dataset[PairBatch]):
 
 def _source(configuration: PairConfiguration) -> SequenceSource:
     """Families posed on the fly, and stored motions beside them where there are any."""
-    posed = GeneratedSource(configuration.families)
+    posed = GeneratedSource(configuration.families, configuration.variation)
     if not configuration.motions:
         return posed
     share = configuration.motion_share

@@ -12,10 +12,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from neurok_model.data.families import build_object, family_names
+from neurok_model.data.families.draw import Draw
 from neurok_model.data.generated_object import Frames, GeneratedObject, ObjectKind
+from neurok_model.data.kinematic_tree import ArticulatedObject
 from neurok_model.data.sequences import MotionSequence
 from neurok_model.data.shards import Shard
 from neurok_model.data.splits import checked_split, seed_in_split
+from neurok_model.data.variation import varied
 from neurok_model.errors import ErrorCode, NeurokError
 
 MOST_KEPT = 4096
@@ -68,10 +71,16 @@ class SequenceSource(ABC):
 
 
 class GeneratedSource(SequenceSource):
-    """Families that are posed on the fly, with exact rotations."""
+    """Families that are posed on the fly, with exact rotations.
 
-    def __init__(self, families: Sequence[str] = ()) -> None:
+    Args:
+        families: which families; all by default.
+        variation: share of the articulated instances whose shape is varied.
+    """
+
+    def __init__(self, families: Sequence[str] = (), variation: float = 0.0) -> None:
         self.families = tuple(families or family_names())
+        self.variation = variation
 
     def draw(self, split: str, generator: np.random.Generator, count: int) -> DrawnFrames:
         """An instance that belongs to the split: first as such things are found, then in other states."""
@@ -81,6 +90,10 @@ class GeneratedSource(SequenceSource):
             # With everything locked there is no motion to learn from.
             if instance.degrees_of_freedom:
                 break
+        # Without variation nothing is drawn for it, so that the instances are those of before there was any.
+        varies = self.variation > 0.0 and generator.random() < self.variation
+        if varies and isinstance(instance, ArticulatedObject):
+            instance = varied(instance, Draw(generator))
         states = np.concatenate((instance.sample_states(generator, 1), other_states(instance, generator, count - 1)))
         tangents = np.stack([instance.tangents(state) for state in states[:2]]) if count > 1 else None
         frames = instance.pose(states)

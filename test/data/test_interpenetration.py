@@ -10,9 +10,10 @@ from neurok_model.data.interpenetration import deepest_penetration
 from neurok_model.data.kinematic_tree import ArticulatedObject, KinematicTree
 from neurok_model.data.shapes import box
 
-CLEAR_FAMILIES = ("book", "bucket", "dishwasher", "door_cabinet", "drawer_chest", "flap_box", "fridge", "laptop",
-                  "lidded_box", "microwave", "oven", "room_door", "sliding_cabinet", "suitcase", "toilet",
-                  "washing_machine", "window")  # fmt: skip
+CLEAR_FAMILIES = ("book", "bucket", "capped_stick", "cart", "clock", "dishwasher", "door_cabinet", "drawer_chest",
+                  "eyeglasses", "fan", "flap_box", "fridge", "kettle", "laptop", "lidded_box", "microwave", "monitor",
+                  "oven", "pocket_knife", "room_door", "safe", "sliding_cabinet", "suitcase", "table", "toaster",
+                  "toilet", "washing_machine", "window")  # fmt: skip
 
 
 def _cupboard() -> ArticulatedObject:

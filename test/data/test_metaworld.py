@@ -73,7 +73,7 @@ def test_missing_things_are_named(tmp_path: Path) -> None:
     with pytest.raises(NeurokError, match="make setup"):
         metaworld_object("laptop", tmp_path)
     with pytest.raises(NeurokError, match="faucet"):
-        metaworld_object("kettle")
+        metaworld_object("teapot")
     broken = tmp_path / "broken.xml"
     broken.write_text("<mujoco><worldbody><body/></mujoco>")
     with pytest.raises(NeurokError, match="MuJoCo"):

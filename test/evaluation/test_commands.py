@@ -130,13 +130,13 @@ def test_triangulation(tmp_path: Path, tiny_checkpoint: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("ik", "--families", "kettle"), "laptop"),
+        (("ik", "--families", "teapot"), "laptop"),
         (("ik", "--methods", "magic"), "no_motion"),
         (("ik", "--count", "0"), "at least 1"),
-        (("ik", "--source", "metaworld", "--families", "kettle"), "faucet"),
+        (("ik", "--source", "metaworld", "--families", "teapot"), "faucet"),
         (("ik", "--source", "stored", "--motions", "nowhere"), "of `neurok data"),
         (("plausibility", "--draws", "0"), "at least 1"),
-        (("plausibility", "--families", "kettle"), "laptop"),
+        (("plausibility", "--families", "teapot"), "laptop"),
     ],
 )
 def test_mistakes_are_named(

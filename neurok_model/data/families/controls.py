@@ -118,8 +118,7 @@ def dial(draw: Draw, tree: KinematicTree) -> None:
             tick = box(place + [0.001, 0, 1.2 * radius], [0.003, 0.05 * radius, 0.2 * radius])
             tree.base.add(tick.turned(FORWARD, (mark - 3) * 0.7, place))
     _lie_down(draw, tree, 0.4)
-    lowest = min(float(s.vertices[:, 2].min()) for p in tree.parts for s in p.surfaces)
-    tree.transform(np.eye(3), [0, 0, -lowest])
+    tree.put_on_floor()
 
 
 def _knob(draw: Draw, place: np.ndarray, radius: float, room: float) -> list[Surface]:
