@@ -5,13 +5,14 @@ over latent dimensions, r the unit quaternion of each point's true rotation, and
 in the batch:
 
     loss = E[c(D) (10 |d - d'|^2 + w_r (1 - (r . r')^2))] + lambda KL(q || p) + beta E[log N + ...]
-           + gamma (m + s + e) + delta b + 0.01 r
+           + gamma (m + s + e) + delta b + epsilon p + 0.01 r
     c(D) = (0.1 / (0.03 + D))^1.5
 
 The third term counts the directions in which the latent moves the surface, see :mod:`neurok_model.training.spread`;
 the fourth compares them with the ways in which the object can truly move, :mod:`neurok_model.training.tangents`, and
 the points that the decoder moves with those that can move at all, :mod:`neurok_model.training.mobility`; delta b says
-which points move as one body, :mod:`neurok_model.training.bodies`; and r, which only the encoder of the reach hears of,
+which points move as one body, :mod:`neurok_model.training.bodies`; epsilon p keeps the way between poses free of
+ripples, :mod:`neurok_model.training.smoothness`; and r, which only the encoder of the reach hears of,
 is how little it expected the latents of the deformations, :mod:`neurok_model.networks.reach`. One more term, which only
 the encoder of the latent mass hears of, is the error of what pushes do, :mod:`neurok_model.training.response`.
 
@@ -39,6 +40,7 @@ from neurok_model.networks.decoder import BoundDecoder
 from neurok_model.training.bodies import body_error
 from neurok_model.training.mobility import mobility_error, movable
 from neurok_model.training.response import response_error, surface_inertia
+from neurok_model.training.smoothness import roughness
 from neurok_model.training.spread import latent_motions, latent_products, spread_penalty
 from neurok_model.training.tangents import subspace_errors
 
@@ -46,6 +48,10 @@ SQUARED_WEIGHT = 10.0
 ROTATION_WEIGHT = 1.0
 SPREAD_SHARE = 0.25
 """Share of the objects of a batch whose directions are counted: as many decodings as the deformations need."""
+SMOOTH_SHARE = 0.25
+"""Share of the objects of a batch whose ripples are measured."""
+SMOOTH_LINES = 2
+"""Lines through the latent of each of them."""
 TANGENT_SHARE = 0.25
 """Share of the objects of a batch whose tangents are compared, in two poses each."""
 TANGENT_STEP = 0.25
@@ -80,6 +86,7 @@ class LossTerms(NamedTuple):
     mobility_error: Float[Tensor, ""]
     body_error: Float[Tensor, ""]
     response_error: Float[Tensor, ""]
+    roughness: Float[Tensor, ""]
     reach_surprise: Float[Tensor, ""]
 
 
@@ -91,6 +98,7 @@ class ObjectiveWeights(NamedTuple):
     spread: float = 0.0
     tangents: float = 0.0
     bodies: float = 0.0
+    smoothness: float = 0.0
     tangent_share: float = TANGENT_SHARE
 
 
@@ -132,6 +140,15 @@ def prior_products(bound: BoundDecoder, prior: KinematicPrior, generator: torch.
     draw = mean + torch.randn(mean.shape, generator=generator).to(mean)
     signs = (2.0 * torch.randint(2, mean.shape, generator=generator) - 1.0).to(mean)
     return latent_products(bound.of_first(count), draw, signs)
+
+
+def prior_roughness(bound: BoundDecoder, prior: KinematicPrior, generator: torch.Generator) -> Float[Tensor, " few"]:
+    """How rippled the motion is about one draw of the prior, for some of the objects."""
+    count = math.ceil(SMOOTH_SHARE * len(prior.mean))
+    mean = prior.mean[:count].to(bound.points.dtype)
+    draw = mean + torch.randn(mean.shape, generator=generator).to(mean)
+    lines = torch.randn((count, SMOOTH_LINES, mean.shape[1]), generator=generator).to(mean)
+    return roughness(bound.of_first(count), draw, lines / lines.norm(dim=-1, keepdim=True))
 
 
 def tangent_errors(
@@ -265,6 +282,10 @@ def objective(
     if regions is not None:
         mixed = body_error(regions, batch.body[:, asked], movable(truth, batch.tangents[:, :, :, asked]))
         total = total + weights.bodies * mixed
+    rippled = torch.zeros_like(total)
+    if weights.smoothness > 0.0:
+        rippled = prior_roughness(bound, prior, generator).mean()
+        total = total + weights.smoothness * rippled
     surprise = torch.zeros_like(total)
     if networks.configuration.reach:
         blur = REACH_BLUR * torch.randn(noise.shape, generator=generator).to(noise)
@@ -284,5 +305,6 @@ def objective(
         mistaken.detach(),
         mixed.detach(),
         unlike.detach(),
+        rippled.detach(),
         surprise.detach(),
     )

@@ -33,7 +33,8 @@ class ScheduleConfiguration:
         tangents: weight gamma of motions that the object cannot make, or the latent not, from ``tangents_from`` on.
         bodies: weight delta of points that follow the same handles but not the same body, or the reverse, from
             ``tangents_from`` on.
-        tangents_from: when both begin to count.
+        smoothness: weight epsilon of ripples in the way between poses, from ``tangents_from`` on.
+        tangents_from: when these three begin to count.
         final_learning_rate: last learning rate as a share of the peak.
     """
 
@@ -50,6 +51,7 @@ class ScheduleConfiguration:
     spread: float = 2e-3
     tangents: float = 0.02
     bodies: float = 0.02
+    smoothness: float = 0.0
     tangents_from: float = 0.1
     final_learning_rate: float = 0.02
 
@@ -68,6 +70,7 @@ class ScheduleConfiguration:
             spread=self.spread if progress >= self.nested_from else 0.0,
             tangents=self.tangents if progress >= self.tangents_from else 0.0,
             bodies=self.bodies if progress >= self.tangents_from else 0.0,
+            smoothness=self.smoothness if progress >= self.tangents_from else 0.0,
         )
 
     def _divergence(self, progress: float) -> float:
