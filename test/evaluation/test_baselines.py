@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from neurok_model.data.metaworld import metaworld_folder
 from neurok_model.evaluation.baselines import fit_arap, fit_cage, fit_rigid
+from neurok_model.evaluation.baselines.rigid import rigid_alignment
 from neurok_model.evaluation.evidence import Evidence
 from neurok_model.evaluation.task_sources import metaworld_tasks
 from neurok_model.geometry import TriangleMesh
@@ -35,6 +36,14 @@ def test_rigid_never_mirrors(points: np.ndarray) -> None:
     motion = fit_rigid(Evidence(points, targets=points * [-1.0, 1.0, 1.0]))
     axes = motion(np.eye(3)) - motion(np.zeros((1, 3)))
     assert np.linalg.det(axes) == pytest.approx(1.0)
+
+
+def test_a_single_point_is_moved_and_not_turned() -> None:
+    """Protects objects with a piece of which only one vertex is held: one point has no rotation to find."""
+    place, wanted = np.array([[0.1, 0.2, 0.3]]), np.array([[1.0, 0.0, -1.0]])
+    rotation, translation = rigid_alignment(place, wanted, np.ones(1))
+    assert np.array_equal(rotation, np.eye(3))
+    assert np.allclose(place + translation, wanted)
 
 
 @pytest.mark.parametrize("complete", [True, False])

@@ -22,9 +22,14 @@ Motion = Callable[[Float[np.ndarray, "n 3"]], Float[np.ndarray, "n 3"]]
 def rigid_alignment(
     points: Float[np.ndarray, "n 3"], wanted: Float[np.ndarray, "n 3"], weight: Float[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, " 3"]]:
-    """Rotation R and translation t that minimise sum_i weight_i |R x_i + t - y_i|² (Kabsch, 1976)."""
+    """Rotation R and translation t that minimise sum_i weight_i |R x_i + t - y_i|² (Kabsch, 1976).
+
+    A single point says nothing of the rotation: it is only moved.
+    """
     share = weight / weight.sum()
     from_centre, to_centre = share @ points, share @ wanted
+    if len(points) == 1:
+        return np.eye(3), to_centre - from_centre
     rotation, _ = Rotation.align_vectors(wanted - to_centre, points - from_centre, weights=share)
     matrix = rotation.as_matrix()
     return matrix, to_centre - matrix @ from_centre
