@@ -111,6 +111,9 @@ class TrainingConfiguration:
             _require(getattr(self, name) > 0.0, name, getattr(self, name), "a number over 0")
         _require(self.weight_decay >= 0.0, "weight_decay", self.weight_decay, "0 or more")
         _require(0.0 <= self.averaging < 1.0, "averaging", self.averaging, "0 <= averaging < 1")
+        for name in ("motion_share", "variation"):
+            share = getattr(self.pairs, name)
+            _require(0.0 <= share <= 1.0, f"pairs.{name}", share, "0 to 1")
         _require(self.seed >= 0, "seed", self.seed, "0 or more")
         _require(self.workers == "auto" or self.workers >= 0, "workers", self.workers, "auto, or 0 or more")
         lacking = self.only != "all" and not getattr(self.networks, self.only)

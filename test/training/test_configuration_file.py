@@ -167,6 +167,8 @@ def test_presets_can_be_trained_and_committed():
         ({"steps": 0}, "steps"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"averaging": 1.0}, "averaging"),
+        ({"pairs": PairConfiguration(variation=1.5)}, "pairs.variation"),
+        ({"pairs": PairConfiguration(motion_share=-0.1)}, "pairs.motion_share"),
         ({"workers": -1}, "workers"),
         ({"networks": NetworkConfiguration(head="tail")}, "networks.head"),
         ({"pairs": PairConfiguration(families=("unicorn",))}, "pairs.families"),
