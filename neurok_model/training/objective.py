@@ -133,22 +133,26 @@ def keep_leading_dimensions(
     return torch.where((rank < kept[:, None])[:, None], latents, prior.mean[:, None].to(latents.dtype))
 
 
+def _draws_of_prior(
+    bound: BoundDecoder, prior: KinematicPrior, share: float, generator: torch.Generator
+) -> Float[Tensor, "few k"]:
+    """A latent for each of the first objects, as many as a share of them."""
+    mean = prior.mean[: math.ceil(share * len(prior.mean))].to(bound.points.dtype)
+    return mean + torch.randn(mean.shape, generator=generator).to(mean)
+
+
 def prior_products(bound: BoundDecoder, prior: KinematicPrior, generator: torch.Generator) -> Float[Tensor, "few k k"]:
     """How alike the latent's directions move the surface, about one draw of the prior for some of the objects."""
-    count = math.ceil(SPREAD_SHARE * len(prior.mean))
-    mean = prior.mean[:count].to(bound.points.dtype)
-    draw = mean + torch.randn(mean.shape, generator=generator).to(mean)
-    signs = (2.0 * torch.randint(2, mean.shape, generator=generator) - 1.0).to(mean)
-    return latent_products(bound.of_first(count), draw, signs)
+    draws = _draws_of_prior(bound, prior, SPREAD_SHARE, generator)
+    signs = (2.0 * torch.randint(2, draws.shape, generator=generator) - 1.0).to(draws)
+    return latent_products(bound.of_first(len(draws)), draws, signs)
 
 
 def prior_roughness(bound: BoundDecoder, prior: KinematicPrior, generator: torch.Generator) -> Float[Tensor, " few"]:
     """How rippled the motion is about one draw of the prior, for some of the objects."""
-    count = math.ceil(SMOOTH_SHARE * len(prior.mean))
-    mean = prior.mean[:count].to(bound.points.dtype)
-    draw = mean + torch.randn(mean.shape, generator=generator).to(mean)
-    lines = torch.randn((count, SMOOTH_LINES, mean.shape[1]), generator=generator).to(mean)
-    return roughness(bound.of_first(count), draw, lines / lines.norm(dim=-1, keepdim=True))
+    draws = _draws_of_prior(bound, prior, SMOOTH_SHARE, generator)
+    lines = torch.randn((len(draws), SMOOTH_LINES, draws.shape[1]), generator=generator).to(draws)
+    return roughness(bound.of_first(len(draws)), draws, lines / lines.norm(dim=-1, keepdim=True))
 
 
 def tangent_errors(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,6 +142,12 @@ def _trolley(draw: Draw, tree: KinematicTree) -> None:
         _push_handle(draw, tree, [-length / 2, width - 2 * post, height - 0.3 * rim], draw.uniform(0.08, 0.25), post)
 
 
+def _bow(half: Sequence[tuple[float, float, float]], anchor: Vector, radius: float) -> Surface:
+    """A bent tube: the given half from ``anchor`` on, and its mirror image across y = 0."""
+    whole = [*half, *((x, -y, z) for x, y, z in half[::-1])]
+    return sweep(np.array(whole) + np.asarray(anchor, dtype=np.float64), radius, 8)
+
+
 def _push_handle(draw: Draw, tree: KinematicTree, edge: Vector, rise: float, thick: float) -> None:
     """A bow behind the rear edge that folds down, or stays fast. ``edge`` is x, width and height of its feet."""
     x, width, z = (float(value) for value in edge)
@@ -155,8 +161,7 @@ def _push_handle(draw: Draw, tree: KinematicTree, edge: Vector, rise: float, thi
     lean = draw.uniform(0.0, 0.4) * rise
     half = width / 2
     path = [(0, -half, 0), (-lean, -half, 0.85 * rise), (-1.1 * lean, -0.8 * half, rise)]
-    path += [(px, -py, pz) for px, py, pz in path[::-1]]
-    part.add(sweep(np.array(path) + anchor, radius, 8))
+    part.add(_bow(path, anchor, radius))
     tree.base.add(cylinder([anchor[0], -half - radius, z], [anchor[0], half + radius, z], 0.6 * radius, 8))
 
 
@@ -172,8 +177,7 @@ def _platform(draw: Draw, tree: KinematicTree) -> None:
     anchor = [-0.46 * length, 0, z]
     bow = tree.hinge(tree.base, anchor, LEFTWARD, (-draw.uniform(0.0, 0.25), draw.uniform(0.8, 1.55)))
     path = [(0, -half, 0), (0, -half, 0.93 * rise), (0, -0.85 * half, rise)]
-    path += [(px, -py, pz) for px, py, pz in path[::-1]]
-    bow.add(sweep(np.array(path) + anchor, radius, 8))
+    bow.add(_bow(path, anchor, radius))
     for share in (0.35, 0.65)[: draw.integer(0, 2)]:
         at = [anchor[0], 0, z + share * rise]
         bow.add(cylinder([at[0], -half, at[2]], [at[0], half, at[2]], 0.7 * radius, 8))
@@ -208,8 +212,7 @@ def _hand_truck(draw: Draw, tree: KinematicTree) -> None:
     bow = tree.slide(tree.base, UPWARD, (0.0, draw.uniform(0.2, 0.45) * height)) if telescopes else tree.base
     thin, rise = 0.5 * radius, draw.uniform(0.05, 0.2)
     path = [(0, -half, 0.45 * height), (0, -half, height + 0.8 * rise), (-0.3 * rise, -0.7 * half, height + rise)]
-    path += [(px, -py, pz) for px, py, pz in path[::-1]]
-    bow.add(sweep(np.array(path), thin, 8))
+    bow.add(_bow(path, [0, 0, 0], thin))
 
 
 def _wagon(draw: Draw, tree: KinematicTree) -> None:

@@ -32,7 +32,9 @@ def table(draw: Draw, tree: KinematicTree) -> None:
     else:
         leg = draw.uniform(0.025, 0.09)
         overhang = draw.uniform(0.0, 0.06)
-        top.add(prism(shape if feature == "drawers" else _square(depth, width), thick, origin=[0, 0, under]))
+        # Leaves and cards lie against straight edges.
+        outline = shape if feature == "drawers" else rounded_rectangle(depth, width, 0.004)
+        top.add(prism(outline, thick, origin=[0, 0, under]))
         _table_legs(draw, top, (depth - 2 * overhang, width - 2 * overhang, under), leg)
         with_drawers = feature == "drawers" or draw.chance(0.3)
         if with_drawers:
@@ -44,10 +46,6 @@ def table(draw: Draw, tree: KinematicTree) -> None:
         leaf = tree.hinge(tree.base, [-depth / 2, 0, height + 0.001], -LEFTWARD, (0.0, draw.uniform(1.6, 3.1)))
         leaf.add(beveled_box([0, 0, height + 0.002 + thick / 2], [depth, width, thick], 0.1 * thick))
     tree.transform(axis_rotation(UPWARD, np.pi if feature != "drawers" and draw.chance(0.5) else 0.0))
-
-
-def _square(depth: float, width: float) -> np.ndarray:
-    return rounded_rectangle(depth, width, 0.004)
 
 
 def _table_legs(draw: Draw, part: Part, size: tuple[float, float, float], leg: float) -> None:

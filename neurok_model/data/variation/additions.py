@@ -46,9 +46,11 @@ class _Samples:
         triangle, barycentric = draw_on_triangles(areas, SAMPLES, draw.rng)
         corners = instance.triangles[triangle]
         self.part = instance.part_of_vertex[corners[:, 0]]
-        self.points = np.einsum("nc,fncd->fnd", barycentric, instance.pose(states).vertices[:, corners])
         rotations, self.translations = instance.placements(states)
         self.matrices = rotation_matrix(rotations)
+        reference = np.einsum("nc,ncd->nd", barycentric, instance.reference_vertices[corners])
+        turned = np.einsum("nfij,nj->fni", self.matrices[self.part], reference)
+        self.points = turned + self.translations[self.part].swapaxes(0, 1)
 
     def of_others(self, part: int) -> Float[np.ndarray, "n 3"]:
         """Those of all other parts, in the frame in which this part's surfaces are given."""
@@ -84,7 +86,7 @@ def _slab(samples: _Samples, part: int) -> tuple[list[Surface], _Region]:
     """A board against one side or under the part: a wall, a table top, a housing's back."""
     draw, (low, high) = samples.draw, _extent(samples, part)
     axis = draw.choice([0, 1, 2, 2])
-    below = True if axis == 2 else draw.chance(0.5)
+    below = axis == 2 or draw.chance(0.5)
     middle, size = 0.5 * (low + high), (high - low) * draw.rng.uniform(0.6, 1.5, 3)
     size[axis] = samples.size * draw.uniform(0.01, 0.12)
     middle[axis] = low[axis] - 0.5 * size[axis] if below else high[axis] + 0.5 * size[axis]
