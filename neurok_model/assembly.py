@@ -40,7 +40,7 @@ class ObjectParts:
         mass_moment: [3, r], sum_i m_i Phi_i.
         point_modes: [N, 3, r], Phi at the surface points.
         vertex_modes: gives Phi at the vertices, [n, 3, r].
-        region: the prior over q.
+        region: the prior over q, as the networks say it.
         mass: kg.
         latent_mass: inertia that the networks lend to coordinates they are unsure of, for that mass [kg m^2].
         surface: makes the surface from the arguments of ``ReducedSurface``; another one where vertices do not follow
@@ -48,6 +48,7 @@ class ObjectParts:
         memory_limit: bytes that one request may take.
         sampled: where the embedding was fitted; None where it holds everywhere.
         refit: makes the parts of the same object, fitted around one more state; None where there is nothing to fit.
+        watched: unit vector of q towards which the object was seen to move; None where it was not watched.
         batch_device: where large batches are rolled out; everything here but the modes of the vertices is on the CPU,
             where a single rollout is fastest.
     """
@@ -64,7 +65,12 @@ class ObjectParts:
     memory_limit: int = MEMORY_LIMIT
     sampled: SampledRegion | None = None
     refit: Callable[[Float[Tensor, " k"]], ObjectParts] | None = None
+    watched: Float[Tensor, " k"] | None = None
     batch_device: torch.device = CPU
+
+    def region_of(self, physics: PhysicsParameters) -> PriorRegion:
+        """The prior over q, as far as the object is said to reach."""
+        return self.region if physics.reach == 1.0 else self.region.reaching(physics.reach, self.watched)
 
     def of_mass(self, mass: float) -> ObjectParts:
         """The same object of another mass: y, in sqrt(kg) m, grows with the root of it, and Phi shrinks."""
@@ -110,7 +116,7 @@ class ObjectParts:
         system = build_system(
             inner,
             moment,
-            parts.region,
+            parts.region_of(physics),
             physics,
             mass=physics.mass,
             learned_latent_mass=parts.latent_mass,

@@ -23,7 +23,12 @@ VERTEX_SUFFIX = "-vertices"
 
 
 def object_key(
-    prepared: PreparedScan, networks_digest: str, settings: CompilationSettings, seed: int, device: torch.device
+    prepared: PreparedScan,
+    networks_digest: str,
+    settings: CompilationSettings,
+    seed: int,
+    device: torch.device,
+    correction: bytes,
 ) -> str:
     """The name of everything that is compiled from this scan: it changes with whatever the result depends on."""
     samples, box = prepared.samples, prepared.normalisation
@@ -44,6 +49,7 @@ def object_key(
             "networks": networks_digest,
             "settings": settings,
             "seed": seed,
+            "correction": hashlib.sha256(correction).hexdigest(),
             "device": device.type,
             "torch": torch.__version__,
             "sources": sources_digest(),

@@ -28,14 +28,21 @@ class EncodedScan:
         networks: in evaluation mode, on the device to compute on.
         prepared: the scan.
         seed: of the choice of points that the prior encoder reads.
+        correction: added to the context tokens of every reading: what is known of the object besides the scan.
     """
 
-    def __init__(self, networks: NeurokNetworks, prepared: PreparedScan, seed: int) -> None:
-        self._networks, self._prepared, self._seed = networks, prepared, seed
+    def __init__(
+        self,
+        networks: NeurokNetworks,
+        prepared: PreparedScan,
+        seed: int,
+        correction: Float[Tensor, "c w"] | None = None,
+    ) -> None:
+        self._networks, self._prepared, self._seed, self._correction = networks, prepared, seed, correction
 
     @cached_property
     @torch.no_grad()
-    def _readings(self) -> tuple[KinematicPrior, BoundDecoder, Float[Tensor, "1 1 k"]]:
+    def readings(self) -> tuple[KinematicPrior, BoundDecoder, Float[Tensor, "1 1 k"]]:
         """What every reading of the scan gives, and the mean latent of the scanned pose."""
         networks = self._networks
         box, samples = self._prepared.normalisation, self._prepared.samples
@@ -43,6 +50,8 @@ class EncodedScan:
         prior = networks.prior_encoder(*self._read(points, normals))
         points, normals = points.expand(READINGS, -1, -1), normals.expand(READINGS, -1, -1)
         rest = networks.rest_posterior(prior, points, normals).mean.mean(dim=0, keepdim=True)
+        if self._correction is not None:
+            prior = prior._replace(context=prior.context + self._correction)
         return prior, networks.decoder.bind(points, normals, prior), rest
 
     @cached_property
@@ -54,7 +63,7 @@ class EncodedScan:
         networks know the reach. They are means of several readings of the scan.
         """
         networks = self._networks
-        prior, readings, rest = self._readings
+        prior, readings, rest = self.readings
         bound = readings.mean_of_objects()
         if not networks.configuration.reach:
             return bound, prior.mean.mean(dim=0), rest[0, 0]
@@ -79,8 +88,18 @@ class EncodedScan:
         whitening = identity if bound.reach is None else bound.reach.whitening[0]
         unwhitening = identity if bound.reach is None else bound.reach.inverse()[0]
         inertia = whitening.mT @ (moves @ moves.mT) @ whitening
-        symmetric = encoder(*self._readings[:2], inertia.expand(READINGS, -1, -1)).mean(dim=0)
+        symmetric = encoder(*self.readings[:2], inertia.expand(READINGS, -1, -1)).mean(dim=0)
         return PushResponse.of_encoder(symmetric, inertia).in_coordinates(unwhitening)
+
+    def units(self, latents: Float[Tensor, "f k"]) -> Float[Tensor, "f k"]:
+        """How far latents are from that of the scanned pose, in the units that ``parts`` speaks of."""
+        bound, _, rest = self.parts
+        return (latents if bound.reach is None else bound.reach.units(latents[None])[0]) - rest
+
+    @property
+    def correction_bytes(self) -> bytes:
+        """The correction, to tell one object from another; nothing where there is none."""
+        return b"" if self._correction is None else self._correction.cpu().numpy().tobytes()
 
     @property
     def surface_decoder(self) -> MetricDecoder:
@@ -99,7 +118,8 @@ class EncodedScan:
 
     def in_double_precision(self) -> EncodedScan:
         """The same with networks of double precision, for derivatives that are compared with something."""
-        return EncodedScan(copy.deepcopy(self._networks).double(), self._prepared, self._seed)
+        correction = None if self._correction is None else self._correction.double()
+        return EncodedScan(copy.deepcopy(self._networks).double(), self._prepared, self._seed, correction)
 
     def _tensor(self, array: Float[np.ndarray, "..."]) -> Tensor:
         like = next(self._networks.parameters())

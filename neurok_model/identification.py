@@ -25,6 +25,7 @@ RANGES = {
     "damping_rate": (1e-3, 100.0),
     "stiffness_damping": (1e-5, 1.0),
     "friction_deceleration": (1e-3, 100.0),
+    "reach": (0.2, 5.0),
 }
 """What can be fitted, and within which limits (units as in ``PhysicsParameters``)."""
 
@@ -40,6 +41,9 @@ TYPICAL = {
 
 PRIOR_DEVIATION = 1.5
 """Standard deviation of a parameter's logarithm before anything is observed: a factor of 4.5 either way."""
+
+PRIOR_DEVIATIONS = {"reach": 0.4}
+"""The same of parameters of which more is known."""
 
 STARTS = {"elastic_frequency": (0.5, 1.5, 4.0), "prior_frequency": (0.5, 1.5, 4.0), "sag": (0.03, 0.3, 3.0)}
 """Where the fit of a stiffness begins too: a wrong number of swings is a local minimum."""
@@ -85,6 +89,24 @@ class MotionObservation:
     def step(self) -> float:
         """Seconds between frames."""
         return float(self.times[1] - self.times[0])
+
+    def vertices(self, count: int) -> Int[np.ndarray, " p"]:
+        """Which vertices of the scan were watched.
+
+        Args:
+            count: how many the scan has.
+
+        Raises:
+            NeurokError: INVALID_PARAMETER where there are not as many positions, or the scan has no such vertex.
+        """
+        indices = np.arange(count) if self.indices is None else np.asarray(self.indices)
+        if len(indices) != self.points.shape[1]:
+            allowed = f"positions of {len(indices)} vertices"
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "points", self.points.shape, allowed)
+        if len(indices) == 0 or indices.min() < 0 or indices.max() >= count:
+            value = "none" if len(indices) == 0 else f"{indices.min()} to {indices.max()}"
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "indices", value, f"vertices from 0 to {count - 1}")
+        return indices
 
 
 @dataclass(frozen=True)
@@ -171,10 +193,7 @@ def _compared(
     observation: MotionObservation, vertices: int
 ) -> tuple[Int[np.ndarray, " p"], Float[np.ndarray, "f p 3"]]:
     """Evenly picked vertices of an observation, and their displacements."""
-    indices = np.arange(vertices) if observation.indices is None else np.asarray(observation.indices)
-    if len(indices) != observation.points.shape[1]:
-        allowed = f"positions of {len(indices)} vertices"
-        raise NeurokError(ErrorCode.INVALID_PARAMETER, "points", observation.points.shape, allowed)
+    indices = observation.vertices(vertices)
     chosen = np.unique(np.linspace(0, len(indices) - 1, min(TRACKED, len(indices))).round().astype(int))
     moved = observation.points[:, chosen].astype(np.float64)
     return indices[chosen], moved - moved[:1]
@@ -220,7 +239,7 @@ def fit_physics(
     best, rows, jacobian, _ = min(fits, key=lambda fit: fit[3])
     variance = max(float(rows @ rows) / len(rows), 1e-16)
     information = min(1.0, independent / len(rows)) / variance * jacobian.T @ jacobian
-    covariance = np.linalg.inv(information + np.eye(len(names)) / PRIOR_DEVIATION**2)
+    covariance = np.linalg.inv(information + np.diag(_prior_information(names)))
     return IdentifiedPhysics(
         _with(stated, names, best),
         names,
@@ -240,9 +259,10 @@ def _levenberg_marquardt(
     independent: int,
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " m"], Float[np.ndarray, "m n"], float]:
     """Minimise n_e / 2 log(mean square) + prior; returns logarithms, residuals, their derivatives and that cost."""
+    prior = _prior_information(names)
 
     def cost(rows: Float[np.ndarray, " m"], at: Float[np.ndarray, " n"]) -> float:
-        spread = float(((at - centre) ** 2).sum()) / PRIOR_DEVIATION**2
+        spread = float(prior @ (at - centre) ** 2)
         return 0.5 * independent * math.log(max(float(np.mean(rows**2)), 1e-16)) + 0.5 * spread
 
     at, damping = start, 1e-2
@@ -250,8 +270,8 @@ def _levenberg_marquardt(
     jacobian = _derivatives(residuals, stated, names, at, rows)
     for _ in range(ITERATIONS):
         variance = max(float(np.mean(rows**2)), 1e-16) * len(rows) / independent
-        curvature = jacobian.T @ jacobian / variance + np.eye(len(names)) / PRIOR_DEVIATION**2
-        slope = jacobian.T @ rows / variance + (at - centre) / PRIOR_DEVIATION**2
+        curvature = jacobian.T @ jacobian / variance + np.diag(prior)
+        slope = jacobian.T @ rows / variance + prior * (at - centre)
         change = -np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), slope)
         trial = at + np.clip(change, -1.0, 1.0)
         trial_rows = residuals(_with(stated, names, trial))
@@ -266,6 +286,11 @@ def _levenberg_marquardt(
             if damping > 1e4:
                 break
     return at, rows, jacobian, cost(rows, at)
+
+
+def _prior_information(names: tuple[str, ...]) -> Float[np.ndarray, " n"]:
+    """What is known of each logarithm before anything is observed: one over its variance."""
+    return np.array([PRIOR_DEVIATIONS.get(name, PRIOR_DEVIATION) ** -2 for name in names])
 
 
 def _derivatives(

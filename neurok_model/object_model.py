@@ -100,8 +100,9 @@ class ObjectModel:
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "model", self.object_id, "an object encoded from a scan")
         surface, system = self.parts.assembled(physics)
         digest = hashlib.blake2b(f"{self.object_id} {astuple(physics)}".encode(), digest_size=8)
+        region = self.parts.region_of(physics)
         return ObjectModel(
-            digest.hexdigest(), surface, system, self.region, physics, self.timings, self.compile_error, self.parts
+            digest.hexdigest(), surface, system, region, physics, self.timings, self.compile_error, self.parts
         )
 
     def with_terms(self, *, potentials: Sequence[Potential] = (), damping: Sequence[Damping] = ()) -> ObjectModel:
@@ -133,7 +134,7 @@ class ObjectModel:
         if self.parts is None or self.parts.refit is None:
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "model", self.object_id, "an object compiled from a scan")
         q = torch.as_tensor(self._checked(state).q)[-self.region.dimension :]
-        parts = self.parts.refit(q)
+        parts = replace(self.parts.refit(q), watched=self.parts.watched)
         surface, system = parts.assembled(self.physics)
         error = getattr(parts.embedding, "relative_error", self.compile_error)
         return ObjectModel(self.object_id, surface, system, self.region, self.physics, self.timings, error, parts)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -19,12 +19,15 @@ from neurok_model.assembly import ObjectParts
 from neurok_model.cache import DiskCache
 from neurok_model.device import choose_device
 from neurok_model.encoding import EncodedScan
+from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.exact_object import exact_parts
 from neurok_model.geometry import PointCloud, TriangleMesh
+from neurok_model.identification import MotionObservation
 from neurok_model.networks import BoundDecoder, NeurokNetworks, load_checkpoint
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
 from neurok_model.reduction import CompilationSettings, CompiledMap, SampledRegion, compile_object
+from neurok_model.refinement import refine
 from neurok_model.request_size import MEMORY_LIMIT
 from neurok_model.scan import PreparedScan, prepare_scan
 from neurok_model.weights import packaged_checkpoint
@@ -33,6 +36,21 @@ Progress = Callable[[str], None]
 
 COORDINATE_LIMIT = 1.732
 """Standard deviations at which coordinates end: where the stops of joints are whose range is filled evenly."""
+
+
+class RefinedModel(NamedTuple):
+    """What watching an object made of it.
+
+    Attributes:
+        model: the object.
+        misfit_before: root-mean-square distance between watched vertices and the nearest that the object could do as it
+            was read off the scan, as a share of the watched motion.
+        misfit: the same as it is now.
+    """
+
+    model: ObjectModel
+    misfit_before: float
+    misfit: float
 
 
 class Predictor:
@@ -118,13 +136,67 @@ class Predictor:
             NeurokError: when the scan does not describe an object; INVALID_PARAMETER for an exact object whose base
                 is not fixed.
         """
-        physics = physics or PhysicsParameters()
         report = on_progress or _ignore
         report("encode")
         begin = time.perf_counter()
         prepared = prepare_scan(scan, self.seed)
         encoded = EncodedScan(self.networks, prepared, self.seed)
-        key = self._key(prepared)
+        return self._made(prepared, encoded, physics or PhysicsParameters(), report, begin, exact=exact)
+
+    def refine(
+        self, model: ObjectModel, observations: Sequence[MotionObservation], on_progress: Progress | None = None
+    ) -> RefinedModel:
+        """Correct what the scan seemed to say about an object's motion by motions that were watched.
+
+        It is not needed to know what caused them; where that is known, ``identify`` can then fit the physical
+        parameters of the refined model, its ``reach`` among them, to the same observations. Takes some seconds.
+
+        Args:
+            model: the object, encoded from a scan by this predictor. What it was refined by before is forgotten.
+            observations: one motion or several; see :class:`MotionObservation`.
+            on_progress: told the name of each stage as it begins.
+
+        Returns:
+            The same scan with the same physical parameters under other coordinates: states of the model before are not
+            states of this one.
+
+        Raises:
+            NeurokError: INVALID_PARAMETER for no observation, one of other vertices, or a model not made from a scan.
+        """
+        if model.parts is None:
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "model", model.object_id, "an object encoded from a scan")
+        report = on_progress or _ignore
+        report("refine")
+        begin = time.perf_counter()
+        prepared = model.parts.scan
+        found = refine(self.networks, prepared, observations, self.seed)
+        encoded = EncodedScan(self.networks, prepared, self.seed, found.correction)
+        better = self._made(prepared, encoded, model.physics, report, begin, watched=found.latents)
+        return RefinedModel(better, found.misfit_before, found.misfit)
+
+    def _made(
+        self,
+        prepared: PreparedScan,
+        encoded: EncodedScan,
+        physics: PhysicsParameters,
+        report: Progress,
+        begin: float,
+        *,
+        exact: bool = False,
+        watched: Float[Tensor, "f k"] | None = None,
+    ) -> ObjectModel:
+        """Compile what was read off a scan, or fetch what it was compiled to before.
+
+        Args:
+            prepared: the scan.
+            encoded: the networks bound to it.
+            physics: see :meth:`encode`.
+            report: told the names of the stages.
+            begin: when encoding began [s].
+            exact: see :meth:`encode`.
+            watched: latents that the object was seen to take.
+        """
+        key = self._key(prepared, encoded)
         upright = compiled_cache.load_map(self.cache, key, self.device)
         if upright is None:
             _ = encoded.parts
@@ -135,11 +207,13 @@ class Predictor:
             upright = self._compile(prepared, encoded)
             compiled_cache.store_map(self.cache, key, upright)
         parts = self._exact_parts(prepared, encoded, upright) if exact else self._parts(prepared, encoded, upright, key)
+        if watched is not None:
+            parts = replace(parts, watched=_direction(encoded.units(watched) @ upright.subspace.basis))
         surface, system = parts.assembled(physics)
         timings = {"encode": encode_time, "compile": 1e3 * (time.perf_counter() - begin)}
-        object_id = self._object_id(prepared, physics)
+        object_id = self._object_id(prepared, encoded, physics)
         error = 0.0 if exact else upright.relative_error
-        return ObjectModel(object_id, surface, system, parts.region, physics, timings, error, parts)
+        return ObjectModel(object_id, surface, system, parts.region_of(physics), physics, timings, error, parts)
 
     def _compile(self, prepared: PreparedScan, encoded: EncodedScan, **more: Any) -> CompiledMap:
         """Compile for a mass of one kilogram, in the frame of the upright box: every choice made on the way is then the
@@ -229,16 +303,28 @@ class Predictor:
         """Digest of the networks, which do not change any more."""
         return compiled_cache.networks_digest(self.networks)
 
-    def _key(self, prepared: PreparedScan) -> str:
+    def _key(self, prepared: PreparedScan, encoded: EncodedScan) -> str:
         """The name of the object in the cache; empty where there is none."""
         if self.cache is None:
             return ""
-        return compiled_cache.object_key(prepared, self._digest, self.settings, self.seed, self.device)
+        return compiled_cache.object_key(
+            prepared, self._digest, self.settings, self.seed, self.device, encoded.correction_bytes
+        )
 
-    def _object_id(self, prepared: PreparedScan, physics: PhysicsParameters) -> str:
+    def _object_id(self, prepared: PreparedScan, encoded: EncodedScan, physics: PhysicsParameters) -> str:
         digest = hashlib.blake2b(digest_size=8)
         digest.update(f"{prepared.content_hash} {astuple(physics)} {self.checkpoint_name} {self.seed}".encode())
+        digest.update(encoded.correction_bytes)
         return digest.hexdigest()
+
+
+def _direction(watched: Float[Tensor, "f k"]) -> Float[Tensor, " k"] | None:
+    """Unit vector along which a motion from rest goes most, towards where it goes farthest; None where it does not."""
+    moved = watched.double().cpu()
+    along = torch.linalg.svd(moved, full_matrices=False).Vh[0]
+    went = moved @ along
+    farthest = went[went.abs().argmax()]
+    return None if farthest == 0.0 else along * farthest.sign()
 
 
 def _ignore(stage: str) -> None:

@@ -95,6 +95,40 @@ class PriorRegion:
         identity = torch.eye(basis.shape[1], dtype=torch.float64)
         return cls(centre, precision, float((limit**2 - missed).sqrt()), -basis.mT @ rest, identity)
 
+    def reaching(self, factor: float, along: Float[Tensor, " k"] | None = None) -> PriorRegion:
+        """The region of an object whose coordinates go ``factor`` times as far from the scanned pose q = 0.
+
+        Args:
+            factor: above 0.
+            along: unit vector towards which they do, while the region ends where it did on the other side; all of them
+                and either way when left out.
+        """
+        identity = torch.eye(self.dimension).to(self.mean)
+        if along is None:
+            return self._stretched(factor * identity, torch.zeros_like(self.mean))
+        along = along.to(self.mean)
+        ahead, behind = self._ends(along)
+        longer = (factor * ahead + behind) / (ahead + behind)
+        stretch = identity + (longer - 1.0) * torch.outer(along, along)
+        fixed = -behind * along
+        return self._stretched(stretch, fixed - stretch @ fixed)
+
+    def _ends(self, along: Float[Tensor, " k"]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """How far the region goes from q = 0 along a unit vector, and against it."""
+        square = along @ self.precision @ along
+        offset = (along @ self.precision @ self.mean) / square
+        room = (self.radius**2 - self.mean @ self.precision @ self.mean) / square
+        half = (offset.square() + room.clamp_min(0.0)).sqrt()
+        return half + offset, half - offset
+
+    def _stretched(self, stretch: Float[Tensor, "k k"], shift: Float[Tensor, " k"]) -> PriorRegion:
+        """The region, and the prior, of stretch q + shift."""
+        shrink = torch.linalg.inv(stretch)
+        prior_mean = None if self.prior_mean is None else stretch @ self.prior_mean + shift
+        prior_precision = None if self.prior_precision is None else shrink.mT @ self.prior_precision @ shrink
+        mean, precision = stretch @ self.mean + shift, shrink.mT @ self.precision @ shrink
+        return PriorRegion(mean, precision, self.radius, prior_mean, prior_precision)
+
     @property
     def dimension(self) -> int:
         """Number of reduced coordinates, k."""

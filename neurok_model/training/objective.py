@@ -37,6 +37,7 @@ from neurok_model.data.pairs import PairBatch
 from neurok_model.geometry import dual_quaternions as dq
 from neurok_model.networks import KinematicPrior, NeurokNetworks, Posterior
 from neurok_model.networks.decoder import BoundDecoder
+from neurok_model.networks.reach import Reach
 from neurok_model.training.bodies import body_error
 from neurok_model.training.mobility import mobility_error, movable
 from neurok_model.training.response import response_error, surface_inertia
@@ -52,6 +53,8 @@ SMOOTH_SHARE = 0.25
 """Share of the objects of a batch whose ripples are measured."""
 SMOOTH_LINES = 2
 """Lines through the latent of each of them."""
+SMOOTH_EDGE = 2.0
+"""Units of the reach up to which latents of the lines are drawn: about as far as an object is compiled."""
 TANGENT_SHARE = 0.25
 """Share of the objects of a batch whose tangents are compared, in two poses each."""
 TANGENT_STEP = 0.25
@@ -148,11 +151,27 @@ def prior_products(bound: BoundDecoder, prior: KinematicPrior, generator: torch.
     return latent_products(bound.of_first(len(draws)), draws, signs)
 
 
-def prior_roughness(bound: BoundDecoder, prior: KinematicPrior, generator: torch.Generator) -> Float[Tensor, " few"]:
-    """How rippled the motion is about one draw of the prior, for some of the objects."""
+def prior_roughness(
+    networks: NeurokNetworks, bound: BoundDecoder, prior: KinematicPrior, generator: torch.Generator
+) -> Float[Tensor, " few"]:
+    """How rippled the motion is on lines through latents that some of the objects take.
+
+    Where the networks know the reach of an object, latents and lines are drawn in its units, as far as an object is
+    compiled: N(mu_cond, I) leaves out joints that end beyond it, and is wide of those that end early in it.
+    """
     draws = _draws_of_prior(bound, prior, SMOOTH_SHARE, generator)
+    few = bound.of_first(len(draws))
     lines = torch.randn((len(draws), SMOOTH_LINES, draws.shape[1]), generator=generator).to(draws)
-    return roughness(bound.of_first(len(draws)), draws, lines / lines.norm(dim=-1, keepdim=True))
+    lines = lines / lines.norm(dim=-1, keepdim=True)
+    if not networks.configuration.reach:
+        return roughness(few, draws, lines)
+    with torch.no_grad():  # how far an object reaches is not what makes ripples
+        found = networks.reach(KinematicPrior(*(part[: len(draws)] for part in prior)), few)
+        reach = Reach(*(part.float() for part in found))
+        edges = 2.0 * torch.rand((len(draws), 1, draws.shape[1]), generator=generator).to(reach.mean) - 1.0
+        draws = reach.latents(SMOOTH_EDGE * edges)[:, 0].to(draws)
+        lines = (lines.float() @ reach.inverse().mT).to(draws)
+    return roughness(few, draws, lines)
 
 
 def tangent_errors(
@@ -288,7 +307,7 @@ def objective(
         total = total + weights.bodies * mixed
     rippled = torch.zeros_like(total)
     if weights.smoothness > 0.0:
-        rippled = prior_roughness(bound, prior, generator).mean()
+        rippled = prior_roughness(networks, bound, prior, generator).mean()
         total = total + weights.smoothness * rippled
     surprise = torch.zeros_like(total)
     if networks.configuration.reach:

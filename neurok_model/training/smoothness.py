@@ -35,7 +35,7 @@ def roughness(
     Args:
         bound: the decoder of b objects.
         middle: latents in the middle of the lines.
-        directions: unit vectors of the latent along which the l lines of every object run.
+        directions: along which the l lines of every object run, in the latent; of the length of a standard deviation.
     """
     steps = STEP * directions
     latents = torch.cat((middle[:, None], middle[:, None] + steps, middle[:, None] - steps), dim=1)

@@ -1,0 +1,227 @@
+"""How an object moves, learned from watching it: what the networks read off the scan is corrected until it can follow.
+
+One scan does not tell whether a lid turns or lifts off; seeing it move does. Everything that the networks say of an
+object rests on the context tokens c of its scan. They get a correction e, with which the decoder can follow the watched
+displacements d_f by some latents z_f, starting from the latent z_r of the scanned pose, while it goes on moving the
+surface as before for latents z that the object may take:
+
+    min over e, z_f    E |D(z_f; c + e) - D(z_r; c + e) - d_f|^2 / E |d_f|^2
+                       + w E |D(z; c + e) - D(z; c)|^2 / E |D(z; c)|^2 + a |e|^2 + b E |z_f - z_r|^2
+
+The networks themselves stay as they are, so that a part still moves as one body, and as far as such parts go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neurok_model.encoding import READINGS, EncodedScan
+from neurok_model.errors import ErrorCode, NeurokError
+from neurok_model.geometry.sampling import triangle_areas_and_normals
+from neurok_model.identification import MotionObservation
+from neurok_model.networks import BoundDecoder, KinematicPrior, NeurokNetworks
+from neurok_model.scan import PreparedScan
+
+POINTS = 256
+"""Watched vertices that are followed, at most."""
+
+FRAMES = 9
+"""Frames of an observation that are followed, besides its first one, at most."""
+
+SMALLEST_MOTION = 5e-3
+"""Root-mean-square displacement, in longest sides, below which it is play, or noise, and nothing is learned from it."""
+
+LATENT_STEPS, STEPS = 40, 80
+"""Steps of Adam on the latents alone, and then on everything."""
+
+FIRST_LATENT_RATE, LATENT_RATE, CONTEXT_RATE = 0.15, 0.05, 0.02
+
+KEEPING = 0.03
+"""w, the weight of what was not watched; 0.3 keeps mistakes too."""
+
+KEPT_DRAWS, KEPT_EACH_STEP = 200, 6
+"""Latents at which motion is kept, and how many of them each step looks at."""
+
+KEPT_WIDTH = 1.2
+"""Their standard deviation, in units of the reach."""
+
+CONTEXT_PENALTY, LATENT_PENALTY = 1e-4, 1e-3
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What watching an object told.
+
+    Attributes:
+        correction: e, to be added to the context tokens of every reading of the scan.
+        latents: z_f of all frames that were followed.
+        misfit_before: root-mean-square distance between watched vertices and where the latents can bring them, as a
+            share of the watched motion, without the correction.
+        misfit: the same with it.
+    """
+
+    correction: Float[Tensor, "c w"]
+    latents: Float[Tensor, "f k"]
+    misfit_before: float
+    misfit: float
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """Watched vertices in the networks' coordinates, and their displacements."""
+
+    points: Float[Tensor, "1 p 3"]
+    normals: Float[Tensor, "1 p 3"]
+    displacements: Float[Tensor, "1 f p 3"]
+    seen: Float[Tensor, "1 f p 1"]
+    """One where a frame shows a vertex, else zero."""
+
+    @property
+    def motion(self) -> float:
+        """Root-mean-square displacement of what was seen."""
+        return float((self.displacements.square().sum() / self.seen.sum().clamp_min(1.0)).sqrt())
+
+    def missed(self, moved: Float[Tensor, "1 f_and_rest p 3"]) -> Float[Tensor, ""]:
+        """Squared error of displacements, the first of which is that of the scanned pose, as a share of the motion."""
+        return _share(self.seen * (moved[:, 1:] - moved[:, :1]), self.displacements)
+
+
+def refine(
+    networks: NeurokNetworks, prepared: PreparedScan, observations: Sequence[MotionObservation], seed: int
+) -> Refinement:
+    """Find the correction, and how well the object can be followed with it; takes a few seconds of one CPU core.
+
+    What was done to the object does not matter, and need not be known: only where its vertices went.
+
+    Args:
+        networks: in evaluation mode, without gradients.
+        prepared: the scan.
+        observations: motions of the scanned object. One that says where it began is taken to be seen from the scanned
+            pose; any other began there.
+        seed: of the vertices that are followed, and of the latents at which motion is kept.
+
+    Raises:
+        NeurokError: INVALID_PARAMETER for no observation, or one of other vertices.
+    """
+    prior, readings, rest = EncodedScan(networks, prepared, seed).readings
+    watched = _watch(prepared, observations, rest, seed)
+    surface = (watched.points.expand(READINGS, -1, -1), watched.normals.expand(READINGS, -1, -1))
+    with torch.no_grad():
+        before = networks.decoder.bind(*surface, prior).mean_of_objects()
+    latents = _follow(before, rest, watched)
+    misfit_before = _misfit(before, rest, latents, watched)
+    correction = torch.zeros_like(prior.context[:1])
+    if watched.motion < SMALLEST_MOTION:
+        return Refinement(correction[0], latents[0], misfit_before, misfit_before)
+    generator = torch.Generator().manual_seed(seed)
+    draws = _draws(networks, prior, readings, generator)
+    with torch.no_grad():
+        kept = before.displacement(torch.cat((rest, draws), dim=1))
+    with torch.enable_grad():
+        correction, latents = correction.requires_grad_(), latents.requires_grad_()
+        optimiser = torch.optim.Adam(
+            [{"params": [correction], "lr": CONTEXT_RATE}, {"params": [latents], "lr": LATENT_RATE}]
+        )
+        frames = latents.shape[1]
+        for step in range(STEPS):
+            reading = KinematicPrior(*(part[step % READINGS :][:1] for part in prior))
+            bound = networks.decoder.bind(
+                watched.points, watched.normals, reading._replace(context=reading.context + correction)
+            )
+            some = torch.randint(draws.shape[1], (KEPT_EACH_STEP,), generator=generator)
+            moved = bound.displacement(torch.cat((rest, latents, draws[:, some]), dim=1))
+            followed = watched.missed(moved[:, : 1 + frames])
+            index = torch.cat((torch.zeros_like(some[:1]), 1 + some))
+            unchanged = _share(torch.cat((moved[:, :1], moved[:, 1 + frames :]), dim=1), kept[:, index])
+            spread = (latents - rest).square().mean()
+            loss = followed + KEEPING * unchanged
+            loss = loss + CONTEXT_PENALTY * correction.square().sum() + LATENT_PENALTY * spread
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    correction, latents = correction.detach(), latents.detach()
+    with torch.no_grad():
+        after = networks.decoder.bind(*surface, prior._replace(context=prior.context + correction)).mean_of_objects()
+    return Refinement(correction[0], latents[0], misfit_before, _misfit(after, rest, latents, watched))
+
+
+def _follow(bound: BoundDecoder, rest: Float[Tensor, "1 1 k"], watched: _Watched) -> Float[Tensor, "1 f k"]:
+    """Latents that bring the watched vertices nearest to where they went."""
+    frames = watched.displacements.shape[1]
+    with torch.enable_grad():
+        latents = rest.repeat(1, frames, 1).requires_grad_()
+        optimiser = torch.optim.Adam([latents], lr=FIRST_LATENT_RATE)
+        for _ in range(LATENT_STEPS):
+            moved = bound.displacement(torch.cat((rest, latents), dim=1))
+            loss = watched.missed(moved)
+            loss = loss + LATENT_PENALTY * (latents - rest).square().mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    return latents.detach()
+
+
+@torch.no_grad()
+def _misfit(bound: BoundDecoder, rest: Tensor, latents: Tensor, watched: _Watched) -> float:
+    moved = bound.displacement(torch.cat((rest, latents), dim=1))
+    return float(watched.missed(moved).sqrt())
+
+
+def _share(found: Float[Tensor, "1 f p 3"], wanted: Float[Tensor, "1 f p 3"]) -> Float[Tensor, ""]:
+    """Squared difference, as a share of what is wanted."""
+    return (found - wanted).square().sum() / wanted.square().sum().clamp_min(1e-12)
+
+
+@torch.no_grad()
+def _draws(
+    networks: NeurokNetworks, prior: KinematicPrior, readings: BoundDecoder, generator: torch.Generator
+) -> Float[Tensor, "1 d k"]:
+    """Latents that the object may take, before anything was seen of it."""
+    normal = KEPT_WIDTH * torch.randn(1, KEPT_DRAWS, prior.mean.shape[1], generator=generator).to(prior.mean)
+    if not networks.configuration.reach:
+        return prior.mean.mean(dim=0) + normal
+    return networks.reach(prior, readings).mean_of_objects().latents(normal)
+
+
+def _watch(prepared: PreparedScan, observations: Sequence[MotionObservation], like: Tensor, seed: int) -> _Watched:
+    """Vertices to follow, spread by area, and where they went; every observation has its own."""
+    if len(observations) == 0:
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "observations", "none", "at least one")
+    generator = np.random.default_rng(seed)
+    areas, box = _vertex_areas(prepared), prepared.normalisation
+    chosen, moved = [], []
+    for observation in observations:
+        indices = observation.vertices(len(prepared.vertices))
+        share = areas[indices] / areas[indices].sum()
+        count = min(max(POINTS // len(observations), 1), int((share > 0.0).sum()))
+        some = generator.choice(len(indices), count, replace=False, p=share)
+        frames = np.unique(np.linspace(0, len(observation.times) - 1, 1 + FRAMES).round().astype(int))[1:]
+        start = observation.points[0] if observation.initial_state is None else prepared.vertices[indices]
+        chosen.append(indices[some])
+        moved.append(box.direction(observation.points[np.ix_(frames, some)] - start[some]) / box.scale)
+    displacements = np.zeros((sum(map(len, moved)), sum(map(len, chosen)), 3))
+    seen = np.zeros((*displacements.shape[:2], 1))
+    frame = point = 0
+    for rows in moved:
+        block = np.s_[frame : frame + rows.shape[0], point : point + rows.shape[1]]
+        displacements[block], seen[block] = rows, 1.0
+        frame, point = frame + rows.shape[0], point + rows.shape[1]
+    vertices = np.concatenate(chosen)
+    normals = prepared.samples.normals[prepared.drive_index[vertices, 0]]
+    arrays = (box.apply(prepared.vertices[vertices]), box.direction(normals), displacements, seen)
+    return _Watched(*(torch.as_tensor(array).to(like)[None] for array in arrays))
+
+
+def _vertex_areas(prepared: PreparedScan) -> Float[np.ndarray, " v"]:
+    """Area around every vertex; of a cloud, the same for all."""
+    areas = np.zeros(len(prepared.vertices))
+    if len(prepared.triangles) == 0:
+        return areas + 1.0
+    np.add.at(areas, prepared.triangles, triangle_areas_and_normals(prepared.vertices[prepared.triangles])[0][:, None])
+    return areas
