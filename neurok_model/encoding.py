@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from neurok_model.networks import BoundDecoder, KinematicPrior, NeurokNetworks
 from neurok_model.networks.latent_mass import PushResponse
+from neurok_model.networks.reach import Reach
 from neurok_model.reduction.snapshots import DecoderSnapshots
 from neurok_model.scan import PreparedScan
 
@@ -19,6 +21,16 @@ READINGS = 4
 """How often a scan is read, other points each time: of two instances of 39 families .173 instead of .183 of the true
 motion is missing then, and .247 instead of .255 of the latent's is spurious; eight readings do no better.
 """
+
+
+class Readings(NamedTuple):
+    """What r readings of one scan give."""
+
+    prior: KinematicPrior
+    bound: BoundDecoder
+    """Bound to the surface points."""
+    rest: Float[Tensor, "1 1 k"]
+    """Mean latent of the scanned pose."""
 
 
 class EncodedScan:
@@ -41,18 +53,39 @@ class EncodedScan:
         self._networks, self._prepared, self._seed, self._correction = networks, prepared, seed, correction
 
     @cached_property
-    @torch.no_grad()
-    def readings(self) -> tuple[KinematicPrior, BoundDecoder, Float[Tensor, "1 1 k"]]:
-        """What every reading of the scan gives, and the mean latent of the scanned pose."""
-        networks = self._networks
+    def surface(self) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+        """Surface points and their normals, in the networks' coordinates."""
         box, samples = self._prepared.normalisation, self._prepared.samples
-        points, normals = self._tensor(box.apply(samples.points)), self._tensor(box.direction(samples.normals))
+        return self._tensor(box.apply(samples.points)), self._tensor(box.direction(samples.normals))
+
+    @cached_property
+    @torch.no_grad()
+    def scanned(self) -> Readings:
+        """What every reading of the scan gives, as it was scanned."""
+        networks, (points, normals) = self._networks, self.surface
         prior = networks.prior_encoder(*self._read(points, normals))
         points, normals = points.expand(READINGS, -1, -1), normals.expand(READINGS, -1, -1)
         rest = networks.rest_posterior(prior, points, normals).mean.mean(dim=0, keepdim=True)
-        if self._correction is not None:
-            prior = prior._replace(context=prior.context + self._correction)
-        return prior, networks.decoder.bind(points, normals, prior), rest
+        return Readings(prior, networks.decoder.bind(points, normals, prior), rest)
+
+    @cached_property
+    @torch.no_grad()
+    def readings(self) -> Readings:
+        """The same with the correction."""
+        if self._correction is None:
+            return self.scanned
+        prior, _, rest = self.scanned
+        prior = prior._replace(context=prior.context + self._correction)
+        points, normals = (part.expand(READINGS, -1, -1) for part in self.surface)
+        return Readings(prior, self._networks.decoder.bind(points, normals, prior), rest)
+
+    @cached_property
+    @torch.no_grad()
+    def reach(self) -> Reach | None:
+        """How far the coordinates go, as the scan says; None where the networks do not know."""
+        if not self._networks.configuration.reach:
+            return None
+        return self._networks.reach(*self.scanned[:2]).mean_of_objects()
 
     @cached_property
     @torch.no_grad()
@@ -62,13 +95,11 @@ class EncodedScan:
         All three speak of latents in units of how far the object's coordinates reach, so the prior is N(0, I) where the
         networks know the reach. They are means of several readings of the scan.
         """
-        networks = self._networks
         prior, readings, rest = self.readings
         bound = readings.mean_of_objects()
-        if not networks.configuration.reach:
+        if self.reach is None:
             return bound, prior.mean.mean(dim=0), rest[0, 0]
-        reach = networks.reach(prior, readings).mean_of_objects()
-        return bound.in_units(reach), torch.zeros_like(prior.mean[0]), reach.units(rest)[0, 0]
+        return bound.in_units(self.reach), torch.zeros_like(prior.mean[0]), self.reach.units(rest)[0, 0]
 
     @cached_property
     @torch.no_grad()
@@ -90,11 +121,6 @@ class EncodedScan:
         inertia = whitening.mT @ (moves @ moves.mT) @ whitening
         symmetric = encoder(*self.readings[:2], inertia.expand(READINGS, -1, -1)).mean(dim=0)
         return PushResponse.of_encoder(symmetric, inertia).in_coordinates(unwhitening)
-
-    def units(self, latents: Float[Tensor, "f k"]) -> Float[Tensor, "f k"]:
-        """How far latents are from that of the scanned pose, in the units that ``parts`` speaks of."""
-        bound, _, rest = self.parts
-        return (latents if bound.reach is None else bound.reach.units(latents[None])[0]) - rest
 
     @property
     def correction_bytes(self) -> bytes:

@@ -26,6 +26,7 @@ RANGES = {
     "stiffness_damping": (1e-5, 1.0),
     "friction_deceleration": (1e-3, 100.0),
     "reach": (0.2, 5.0),
+    "learned_latent_mass": (1e-2, 10.0),
 }
 """What can be fitted, and within which limits (units as in ``PhysicsParameters``)."""
 

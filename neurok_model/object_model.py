@@ -134,7 +134,7 @@ class ObjectModel:
         if self.parts is None or self.parts.refit is None:
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "model", self.object_id, "an object compiled from a scan")
         q = torch.as_tensor(self._checked(state).q)[-self.region.dimension :]
-        parts = replace(self.parts.refit(q), watched=self.parts.watched)
+        parts = self.parts.refit(q)
         surface, system = parts.assembled(self.physics)
         error = getattr(parts.embedding, "relative_error", self.compile_error)
         return ObjectModel(self.object_id, surface, system, self.region, self.physics, self.timings, error, parts)

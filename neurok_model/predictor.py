@@ -194,7 +194,7 @@ class Predictor:
             report: told the names of the stages.
             begin: when encoding began [s].
             exact: see :meth:`encode`.
-            watched: latents that the object was seen to take.
+            watched: latents that the object was seen to take, relative to that of the scanned pose.
         """
         key = self._key(prepared, encoded)
         upright = compiled_cache.load_map(self.cache, key, self.device)
@@ -204,11 +204,12 @@ class Predictor:
         report("compile")
         begin = time.perf_counter()
         if upright is None:
-            upright = self._compile(prepared, encoded)
+            upright = self._compile(prepared, encoded, taken=watched)
             compiled_cache.store_map(self.cache, key, upright)
-        parts = self._exact_parts(prepared, encoded, upright) if exact else self._parts(prepared, encoded, upright, key)
-        if watched is not None:
-            parts = replace(parts, watched=_direction(encoded.units(watched) @ upright.subspace.basis))
+        if exact:
+            parts = self._exact_parts(prepared, encoded, upright)
+        else:
+            parts = self._parts(prepared, encoded, upright, key, watched=watched)
         surface, system = parts.assembled(physics)
         timings = {"encode": encode_time, "compile": 1e3 * (time.perf_counter() - begin)}
         object_id = self._object_id(prepared, encoded, physics)
@@ -245,6 +246,7 @@ class Predictor:
         upright: CompiledMap,
         key: str | None,
         centres: tuple[Float[Tensor, " k"], ...] = (),
+        watched: Float[Tensor, "f k"] | None = None,
     ) -> ObjectParts:
         """What the object is put together from, moved by its compiled map.
 
@@ -254,6 +256,7 @@ class Predictor:
             upright: the map, in the frame of the upright box.
             key: of the map in the cache; None for one that is not kept.
             centres: states that the map was refitted to.
+            watched: see :meth:`_made`.
         """
         to_world = torch.as_tensor(prepared.normalisation.rotation.T, dtype=torch.float32, device=self.device)
         # A small map costs a GPU far more calls than arithmetic; the CPU's machine code is made for it.
@@ -271,8 +274,8 @@ class Predictor:
         def refit(centre: Float[Tensor, " k"]) -> ObjectParts:
             around = (*centres, centre.to(compiled.modes))
             there = torch.stack(around).to(self.device)
-            fitted = self._compile(prepared, encoded, subspace=upright.subspace, around=there)
-            return self._parts(prepared, encoded, fitted, None, around)
+            fitted = self._compile(prepared, encoded, subspace=upright.subspace, around=there, taken=watched)
+            return self._parts(prepared, encoded, fitted, None, around, watched)
 
         return ObjectParts(
             prepared,
@@ -286,6 +289,7 @@ class Predictor:
             memory_limit=self.memory_limit,
             sampled=SampledRegion(compiled.region, compiled.sampled_radius, centres),
             refit=refit,
+            watched=None if watched is None else _direction(watched @ upright.subspace.basis),
             batch_device=self.device,
         )
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from neurok_model.encoding import READINGS, EncodedScan
@@ -37,7 +37,7 @@ FRAMES = 9
 SMALLEST_MOTION = 5e-3
 """Root-mean-square displacement, in longest sides, below which it is play, or noise, and nothing is learned from it."""
 
-LATENT_STEPS, STEPS = 40, 80
+LATENT_STEPS, STEPS = 80, 80
 """Steps of Adam on the latents alone, and then on everything."""
 
 FIRST_LATENT_RATE, LATENT_RATE, CONTEXT_RATE = 0.15, 0.05, 0.02
@@ -51,7 +51,7 @@ KEPT_DRAWS, KEPT_EACH_STEP = 200, 6
 KEPT_WIDTH = 1.2
 """Their standard deviation, in units of the reach."""
 
-CONTEXT_PENALTY, LATENT_PENALTY = 1e-4, 1e-3
+CONTEXT_PENALTY, LATENT_PENALTY = 1e-4, 3e-3
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,16 @@ class Refinement:
     """What watching an object told.
 
     Attributes:
-        correction: e, to be added to the context tokens of every reading of the scan.
-        latents: z_f of all frames that were followed.
+        correction: e, to be added to the context tokens of every reading of the scan; None where nothing was learned,
+            because nothing was seen to move.
+        latents: u_f - u_r of all frames that were followed; None as above.
         misfit_before: root-mean-square distance between watched vertices and where the latents can bring them, as a
             share of the watched motion, without the correction.
         misfit: the same with it.
     """
 
-    correction: Float[Tensor, "c w"]
-    latents: Float[Tensor, "f k"]
+    correction: Float[Tensor, "c w"] | None
+    latents: Float[Tensor, "f k"] | None
     misfit_before: float
     misfit: float
 
@@ -76,8 +77,9 @@ class Refinement:
 class _Watched:
     """Watched vertices in the networks' coordinates, and their displacements."""
 
-    points: Float[Tensor, "1 p 3"]
-    normals: Float[Tensor, "1 p 3"]
+    vertices: Float[Tensor, "1 p 3"]
+    drive_index: Int[Tensor, "p d"]
+    drive_weight: Float[Tensor, "p d"]
     displacements: Float[Tensor, "1 f p 3"]
     seen: Float[Tensor, "1 f p 1"]
     """One where a frame shows a vertex, else zero."""
@@ -109,46 +111,51 @@ def refine(
     Raises:
         NeurokError: INVALID_PARAMETER for no observation, or one of other vertices.
     """
-    prior, readings, rest = EncodedScan(networks, prepared, seed).readings
+    encoded = EncodedScan(networks, prepared, seed)
+    prior, rest = encoded.readings.prior, encoded.parts[2][None, None]
     watched = _watch(prepared, observations, rest, seed)
-    surface = (watched.points.expand(READINGS, -1, -1), watched.normals.expand(READINGS, -1, -1))
+
+    def decoder(reading: KinematicPrior) -> BoundDecoder:
+        # All surface points are bound, as when it is predicted: where handles turn depends on them.
+        points, normals = (part.expand(len(reading.context), -1, -1) for part in encoded.surface)
+        bound = networks.decoder.bind(points, normals, reading).mean_of_objects()
+        bound = bound.driven(watched.vertices, watched.drive_index, watched.drive_weight)
+        return bound if encoded.reach is None else bound.in_units(encoded.reach)
+
     with torch.no_grad():
-        before = networks.decoder.bind(*surface, prior).mean_of_objects()
+        before = decoder(prior)
     latents = _follow(before, rest, watched)
     misfit_before = _misfit(before, rest, latents, watched)
-    correction = torch.zeros_like(prior.context[:1])
     if watched.motion < SMALLEST_MOTION:
-        return Refinement(correction[0], latents[0], misfit_before, misfit_before)
+        return Refinement(None, None, misfit_before, misfit_before)
     generator = torch.Generator().manual_seed(seed)
-    draws = _draws(networks, prior, readings, generator)
+    draws = encoded.parts[1] + KEPT_WIDTH * torch.randn(1, KEPT_DRAWS, rest.shape[-1], generator=generator).to(rest)
     with torch.no_grad():
         kept = before.displacement(torch.cat((rest, draws), dim=1))
+    frames = latents.shape[1]
     with torch.enable_grad():
-        correction, latents = correction.requires_grad_(), latents.requires_grad_()
+        correction = torch.zeros_like(prior.context[:1]).requires_grad_()
+        latents = latents.requires_grad_()
         optimiser = torch.optim.Adam(
             [{"params": [correction], "lr": CONTEXT_RATE}, {"params": [latents], "lr": LATENT_RATE}]
         )
-        frames = latents.shape[1]
         for step in range(STEPS):
             reading = KinematicPrior(*(part[step % READINGS :][:1] for part in prior))
-            bound = networks.decoder.bind(
-                watched.points, watched.normals, reading._replace(context=reading.context + correction)
-            )
+            bound = decoder(reading._replace(context=reading.context + correction))
             some = torch.randint(draws.shape[1], (KEPT_EACH_STEP,), generator=generator)
             moved = bound.displacement(torch.cat((rest, latents, draws[:, some]), dim=1))
-            followed = watched.missed(moved[:, : 1 + frames])
             index = torch.cat((torch.zeros_like(some[:1]), 1 + some))
             unchanged = _share(torch.cat((moved[:, :1], moved[:, 1 + frames :]), dim=1), kept[:, index])
-            spread = (latents - rest).square().mean()
-            loss = followed + KEEPING * unchanged
-            loss = loss + CONTEXT_PENALTY * correction.square().sum() + LATENT_PENALTY * spread
+            loss = watched.missed(moved[:, : 1 + frames]) + KEEPING * unchanged
+            loss = loss + CONTEXT_PENALTY * correction.square().sum()
+            loss = loss + LATENT_PENALTY * (latents - rest).square().mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
     correction, latents = correction.detach(), latents.detach()
     with torch.no_grad():
-        after = networks.decoder.bind(*surface, prior._replace(context=prior.context + correction)).mean_of_objects()
-    return Refinement(correction[0], latents[0], misfit_before, _misfit(after, rest, latents, watched))
+        after = decoder(prior._replace(context=prior.context + correction))
+    return Refinement(correction[0], (latents - rest)[0], misfit_before, _misfit(after, rest, latents, watched))
 
 
 def _follow(bound: BoundDecoder, rest: Float[Tensor, "1 1 k"], watched: _Watched) -> Float[Tensor, "1 f k"]:
@@ -157,6 +164,7 @@ def _follow(bound: BoundDecoder, rest: Float[Tensor, "1 1 k"], watched: _Watched
     with torch.enable_grad():
         latents = rest.repeat(1, frames, 1).requires_grad_()
         optimiser = torch.optim.Adam([latents], lr=FIRST_LATENT_RATE)
+        slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, LATENT_STEPS)
         for _ in range(LATENT_STEPS):
             moved = bound.displacement(torch.cat((rest, latents), dim=1))
             loss = watched.missed(moved)
@@ -164,6 +172,7 @@ def _follow(bound: BoundDecoder, rest: Float[Tensor, "1 1 k"], watched: _Watched
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+            slower.step()
     return latents.detach()
 
 
@@ -178,19 +187,8 @@ def _share(found: Float[Tensor, "1 f p 3"], wanted: Float[Tensor, "1 f p 3"]) ->
     return (found - wanted).square().sum() / wanted.square().sum().clamp_min(1e-12)
 
 
-@torch.no_grad()
-def _draws(
-    networks: NeurokNetworks, prior: KinematicPrior, readings: BoundDecoder, generator: torch.Generator
-) -> Float[Tensor, "1 d k"]:
-    """Latents that the object may take, before anything was seen of it."""
-    normal = KEPT_WIDTH * torch.randn(1, KEPT_DRAWS, prior.mean.shape[1], generator=generator).to(prior.mean)
-    if not networks.configuration.reach:
-        return prior.mean.mean(dim=0) + normal
-    return networks.reach(prior, readings).mean_of_objects().latents(normal)
-
-
 def _watch(prepared: PreparedScan, observations: Sequence[MotionObservation], like: Tensor, seed: int) -> _Watched:
-    """Vertices to follow, spread by area, and where they went; every observation has its own."""
+    """Vertices to follow, and where they went; every observation has its own."""
     if len(observations) == 0:
         raise NeurokError(ErrorCode.INVALID_PARAMETER, "observations", "none", "at least one")
     generator = np.random.default_rng(seed)
@@ -198,8 +196,9 @@ def _watch(prepared: PreparedScan, observations: Sequence[MotionObservation], li
     chosen, moved = [], []
     for observation in observations:
         indices = observation.vertices(len(prepared.vertices))
-        share = areas[indices] / areas[indices].sum()
-        count = min(max(POINTS // len(observations), 1), int((share > 0.0).sum()))
+        # Half by area, half by number: what is finely meshed is often what moves.
+        share = 0.5 * areas[indices] / areas[indices].sum() + 0.5 / len(indices)
+        count = min(max(POINTS // len(observations), 1), len(indices))
         some = generator.choice(len(indices), count, replace=False, p=share)
         frames = np.unique(np.linspace(0, len(observation.times) - 1, 1 + FRAMES).round().astype(int))[1:]
         start = observation.points[0] if observation.initial_state is None else prepared.vertices[indices]
@@ -213,9 +212,17 @@ def _watch(prepared: PreparedScan, observations: Sequence[MotionObservation], li
         displacements[block], seen[block] = rows, 1.0
         frame, point = frame + rows.shape[0], point + rows.shape[1]
     vertices = np.concatenate(chosen)
-    normals = prepared.samples.normals[prepared.drive_index[vertices, 0]]
-    arrays = (box.apply(prepared.vertices[vertices]), box.direction(normals), displacements, seen)
-    return _Watched(*(torch.as_tensor(array).to(like)[None] for array in arrays))
+
+    def tensor(array: np.ndarray) -> Tensor:
+        return torch.as_tensor(array).to(like)
+
+    return _Watched(
+        tensor(box.apply(prepared.vertices[vertices]))[None],
+        torch.as_tensor(prepared.drive_index[vertices], device=like.device),
+        tensor(prepared.drive_weight[vertices]),
+        tensor(displacements)[None],
+        tensor(seen)[None],
+    )
 
 
 def _vertex_areas(prepared: PreparedScan) -> Float[np.ndarray, " v"]:

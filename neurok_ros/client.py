@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from neurok_model.geometry import PointCloud, TriangleMesh
+from neurok_model.identification import MotionObservation
 from neurok_model.mechanics import Contact, Impulse, Push
 from neurok_model.results import ObjectState
 from neurok_ros.environment import prepare
@@ -34,6 +35,7 @@ from neurok_msgs.srv import (
     EstimateState,
     Predict,
     PredictBatch,
+    Refine,
     Reset,
     SampleStates,
     SetObject,
@@ -43,6 +45,7 @@ from neurok_ros.conversions import answers
 from neurok_ros.conversions.arrays import flat_array
 from neurok_ros.conversions.contacts import action_to_message, contact_array
 from neurok_ros.conversions.meshes import mesh_to_message
+from neurok_ros.conversions.motions import motion_to_message
 from neurok_ros.conversions.point_clouds import cloud_to_message
 from neurok_ros.conversions.requests import initial_state_to_message, scan_request
 from neurok_ros.quality import LATCHED, NEWEST
@@ -55,6 +58,7 @@ from neurok_ros.results import (
     PredictedBatch,
     PredictedMotion,
     PredictionError,
+    RefinedObject,
 )
 
 __all__ = [
@@ -67,6 +71,7 @@ __all__ = [
     "PredictedMotion",
     "PredictionError",
     "PredictorClient",
+    "RefinedObject",
 ]
 
 _SERVICES = {
@@ -75,6 +80,7 @@ _SERVICES = {
     "predict_batch": PredictBatch,
     "estimate_state": EstimateState,
     "sample_states": SampleStates,
+    "refine": Refine,
     "reset": Reset,
 }
 
@@ -281,6 +287,34 @@ class PredictorClient:
         request = SampleStates.Request(count=count, seed=seed, with_vertices=with_vertices, object_id=object_id)
         response, timings = self._connection.call("sample_states", request, timeout)
         return answers.plausible_poses(response, timings)
+
+    def refine(
+        self,
+        motions: Sequence[MotionObservation],
+        parameters: Sequence[str] = (),
+        *,
+        object_id: str = "",
+        frame_id: str = "",
+        timeout: float | None = None,
+    ) -> RefinedObject:
+        """Correct how the object moves by motions that were watched; the refined object replaces it. Takes seconds.
+
+        Args:
+            motions: one or several, all from the scanned pose on, without an initial state.
+            parameters: physical parameters to fit afterwards to the same motions, for example "reach", "mass" or
+                "damping_rate"; the motions' contacts are read only for these.
+            object_id: to be sure which object is meant.
+            frame_id: of points and contacts; empty for the object's own.
+            timeout: seconds to wait, instead of the client's.
+
+        Raises:
+            PredictionError: when the request is refused; object and state are then as they were.
+            NodeUnreachableError: when no answer comes.
+        """
+        messages = [motion_to_message(motion, frame_id, f"motions[{index}]") for index, motion in enumerate(motions)]
+        request = Refine.Request(object_id=object_id, motions=messages, parameters=list(parameters))
+        response, timings = self._connection.call("refine", request, timeout)
+        return answers.refined_object(response, timings)
 
     def reset(self, *, object_id: str = "", timeout: float | None = None) -> ObservedState:
         """Put the state that the node holds back to rest.

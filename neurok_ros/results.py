@@ -158,3 +158,26 @@ class PlausiblePoses:
     q: Float[np.ndarray, "c k"]
     vertices: Float[np.ndarray, "c n 3"] | None
     timings: dict[str, float]
+
+
+@dataclass(frozen=True)
+class RefinedObject:
+    """The object that the node holds after it was refined.
+
+    Args:
+        object_id: names it in later requests.
+        dimension: number of reduced coordinates.
+        misfit_before: root-mean-square distance between the watched vertices and the nearest that the object could do
+            before, as a share of the watched motion.
+        misfit: the same as it is now.
+        parameters: value, and lower and upper bound of the 95 % interval, of every physical parameter that was fitted,
+            in SI units.
+        timings: milliseconds by stage, and ``round_trip`` as the client saw it.
+    """
+
+    object_id: str
+    dimension: int
+    misfit_before: float
+    misfit: float
+    parameters: dict[str, tuple[float, float, float]]
+    timings: dict[str, float]

@@ -10,9 +10,10 @@ import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
 from neurok_model.errors import ErrorCode, NeurokError
-from neurok_msgs.srv import EstimateState, Predict, PredictBatch, Reset, SampleStates, SetObject
+from neurok_msgs.srv import EstimateState, Predict, PredictBatch, Refine, Reset, SampleStates, SetObject
 from neurok_ros.conversions.arrays import flat_array, numpy_view, rows
 from neurok_ros.conversions.contacts import action_from_message
+from neurok_ros.conversions.motions import motion_from_message
 from neurok_ros.conversions.status import ok_status, status_from_error, timings_to_messages
 from neurok_ros.conversions.trajectories import (
     outcome_to_message,
@@ -46,6 +47,7 @@ class Services:
             self._create(PredictBatch, "predict_batch", self._predict_batch),
             self._create(EstimateState, "estimate_state", self._estimate_state),
             self._create(SampleStates, "sample_states", self._sample_states),
+            self._create(Refine, "refine", self._refine),
             self._create(Reset, "reset", self._reset, on_worker=False),
         ]
 
@@ -176,6 +178,29 @@ class Services:
         if request.with_vertices:
             response.vertices = flat_array(answer.vertices, np.float32)
         return answer.timings
+
+    def _refine(self, request: Any, response: Any) -> dict[str, float]:
+        runtime = self._runtime
+        held = runtime.session.require(request.object_id)
+        observations = []
+        for index, motion in enumerate(request.motions):
+            name, header = f"motions[{index}]", motion.header
+            transform = runtime.frames.transform(
+                held.frame_id, header.frame_id, header.stamp, f"{name}.header.frame_id"
+            )
+            observations.append(
+                motion_from_message(motion, transform, held.model.rest_vertices, name, bool(request.parameters))
+            )
+        held, refined = runtime.session.refine(held, observations, list(request.parameters))
+        runtime.outputs.object_changed(held, runtime.header(held.frame_id))
+        response.object_id = held.model.object_id
+        response.dimension = held.model.dimension
+        response.misfit_before = float(refined.misfit_before)
+        response.misfit = float(refined.misfit)
+        response.parameters = list(refined.parameters)
+        fitted = np.array(list(refined.parameters.values())).reshape(-1, 3)
+        response.values, response.lower, response.upper = (flat_array(column, np.float64) for column in fitted.T)
+        return refined.timings
 
     def _reset(self, request: Any, response: Any) -> dict[str, float]:
         runtime = self._runtime

@@ -14,12 +14,14 @@ from jaxtyping import Float, Int
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.geometry import PointCloud, TriangleMesh
+from neurok_model.identification import MotionObservation
 from neurok_model.mechanics import Contact, Outcome
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
 from neurok_model.predictor import Predictor
 from neurok_model.results import ObjectState
 from neurok_ros.limits import Limits, check_answer, check_horizon
+from neurok_ros.refining import Refined, carried_state, check_refinement, refined_model
 
 Cancelled = Callable[[], bool]
 
@@ -33,7 +35,8 @@ class HeldObject:
         state: reduced coordinates and their velocity.
         residual: of the estimate that gave the state, in metres; 0 for rest.
         frame_id: the frame that the object was scanned in.
-        digest: of the scan and the physics, to recognise the same scan.
+        digest: of the scan and the physics as they were stated, to recognise the same scan.
+        refined: whether the model was refined since.
     """
 
     model: ObjectModel
@@ -41,6 +44,7 @@ class HeldObject:
     residual: float
     frame_id: str
     digest: str
+    refined: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,13 +111,14 @@ class ObjectSession:
         frame_id: str,
         keep_state: bool = False,
     ) -> tuple[HeldObject, dict[str, float]]:
-        """Encode a scan and hold it at rest; a scan that is held already is not encoded again.
+        """Encode a scan and hold it at rest; a scan that is held already is not encoded again, unless what was learned
+        by refining it shall be forgotten.
 
         Args:
             scan: in its frame, or already in the world's.
             physics: what the scan cannot tell.
             frame_id: the frame that the scan is in now.
-            keep_state: whether a scan that is held already leaves the state alone.
+            keep_state: whether a scan that is held already leaves the state, and what it was refined by, alone.
 
         Returns:
             The object, and the stages' milliseconds.
@@ -124,7 +129,7 @@ class ObjectSession:
         digest = _digest(scan, physics, frame_id)
         held = self._held
         begin = time.perf_counter()
-        if held is not None and held.digest == digest:
+        if held is not None and held.digest == digest and (keep_state or not held.refined):
             model, timings = held.model, {}
         else:
             model = self.predictor.encode(scan, physics)
@@ -134,6 +139,35 @@ class ObjectSession:
             if not (keep_state and self._held is not None and self._held.digest == digest):
                 self._held = HeldObject(model, model.rest_state, 0.0, frame_id, digest)
             return self._held, timings
+
+    def refine(
+        self, held: HeldObject, observations: Sequence[MotionObservation], parameters: Sequence[str]
+    ) -> tuple[HeldObject, Refined]:
+        """Refine the present object by watched motions, fit physical parameters to the same ones, and hold the result.
+
+        It is at rest where the present one is, else in the state that looks the same.
+
+        Args:
+            held: the object.
+            observations: in its frame, all from the scanned pose on.
+            parameters: to fit, each once; may be empty.
+
+        Raises:
+            NeurokError: ``INVALID_PARAMETER``, ``CONTACT_OFF_SURFACE``, ``REQUEST_TOO_LARGE``; ``UNKNOWN_OBJECT`` when
+                another object was set meanwhile; and what :meth:`neurok_model.Predictor.refine` and
+                :meth:`neurok_model.ObjectModel.identify` raise.
+        """
+        begin = time.perf_counter()
+        check_refinement(held.model, observations, parameters, self._limits())
+        refined = refined_model(self.predictor, held.model, observations, parameters)
+        refined.timings["prepare"] = _prepare(refined.model)
+        with self._lock:
+            # Estimated inside, since the state may have been reset meanwhile.
+            present = self._require_still(held)
+            state, residual = carried_state(held.model, present.state, refined.model)
+            self._held = HeldObject(refined.model, state, residual, held.frame_id, held.digest, refined=True)
+            refined.timings["compute"] = _milliseconds_since(begin)
+            return self._held, refined
 
     def reset(self, object_id: str = "") -> HeldObject:
         """Put the present object back to rest, and return it.
@@ -159,6 +193,22 @@ class ObjectSession:
                 if self._held is not None and self._held.model is held.model:
                     self._held = replace(self._held, state=estimate.state, residual=float(estimate.residual))
         return Answer(estimate, None, {"compute": _milliseconds_since(begin)})
+
+    def _require_still(self, held: HeldObject) -> HeldObject:
+        """Return the present object, which must be the same one, in whatever state.
+
+        Raises:
+            NeurokError: ``NO_OBJECT``; ``UNKNOWN_OBJECT`` when another one was set.
+        """
+        present = self.require()
+        if present.model is not held.model:
+            raise NeurokError(
+                ErrorCode.UNKNOWN_OBJECT,
+                "object_id",
+                held.model.object_id,
+                f"the present object '{present.model.object_id}', which replaced it while it was being refined",
+            )
+        return present
 
     def _present_state(self, held: HeldObject) -> ObjectState:
         """Return the newest state of the object, from which an observation is likely not far."""

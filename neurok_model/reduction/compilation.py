@@ -87,6 +87,7 @@ def compile_object(
     settings: CompilationSettings | None = None,
     subspace: ActiveSubspace | None = None,
     around: Float[Tensor, "c q"] | None = None,
+    taken: Float[Tensor, "f k"] | None = None,
     limit: float | None = None,
     size: float = 0.0,
     response: PushResponse | None = None,
@@ -103,6 +104,8 @@ def compile_object(
         settings: how much work to spend.
         subspace: directions of the coordinates; the active subspace when left out.
         around: more configurations around which the decoder is sampled, whatever the prior says of them.
+        taken: latents that the object is known to take, relative to that of the scanned pose: the coordinates hold
+            them, and the decoder is sampled around them too.
         limit: standard deviations of the prior at which each latent coordinate ends, where the prior is the object's
             own; None for a prior of which only a ball that holds 95 % is known.
         size: longest side of the object, metres; 0 where it does not matter how far a coordinate moves the surface.
@@ -120,6 +123,10 @@ def compile_object(
         generator,
         least_motion=settings.least_motion * size,
     )
+    if taken is not None:
+        subspace = subspace.including(taken)
+        known = taken.to(subspace.basis) @ subspace.basis
+        around = known if around is None else torch.cat((around.to(known), known))
     basis = subspace.basis
     if limit is None:
         mean = (basis.mT @ (prior_mean - rest_latent)).double().cpu()

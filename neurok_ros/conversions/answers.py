@@ -19,6 +19,7 @@ from neurok_ros.results import (
     PredictedBatch,
     PredictedMotion,
     PredictionError,
+    RefinedObject,
 )
 
 
@@ -114,6 +115,19 @@ def plausible_poses(response: Any, timings: dict[str, float]) -> PlausiblePoses:
     q = numpy_view(response.q, np.float64).reshape(-1, response.dimension)
     vertices = numpy_view(response.vertices, np.float32)
     return PlausiblePoses(q, vertices.reshape(len(q), response.vertex_count, 3) if len(vertices) else None, timings)
+
+
+def refined_object(response: Any, timings: dict[str, float]) -> RefinedObject:
+    """Return the result of Refine."""
+    fitted = zip(response.values, response.lower, response.upper, strict=True)
+    return RefinedObject(
+        response.object_id,
+        response.dimension,
+        response.misfit_before,
+        response.misfit,
+        dict(zip(response.parameters, fitted, strict=True)),
+        timings,
+    )
 
 
 def stage_timings(response: Any, round_trip: float) -> dict[str, float]:

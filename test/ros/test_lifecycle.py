@@ -99,6 +99,7 @@ def test_clean_up_forgets_and_can_be_undone(connection: Connection, client: Pred
         lambda: client.predict_batch([[LIFT]], horizon=0.1, step=0.01),
         lambda: client.estimate_state(PLATE),
         lambda: client.sample_states(1),
+        lambda: client.refine([]),
         client.reset,
     ):
         with pytest.raises(PredictionError, match="set_object") as caught:
