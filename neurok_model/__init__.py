@@ -10,18 +10,21 @@ Pure PyTorch; nothing in this package imports ROS. ``Predictor`` is the one door
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.geometry import PointCloud, TriangleMesh
+from neurok_model.identification import IdentifiedPhysics, MotionObservation
 from neurok_model.mechanics import Contact, ImposedVelocity, Impulse, Outcome, Push
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
-from neurok_model.predictor import Predictor
+from neurok_model.predictor import Predictor, RefinedModel
 from neurok_model.results import BatchPrediction, ObjectState, Prediction, SampledStates, StateEstimate
 
 __all__ = [
     "BatchPrediction",
     "Contact",
     "ErrorCode",
+    "IdentifiedPhysics",
     "ImposedVelocity",
     "Impulse",
+    "MotionObservation",
     "NeurokError",
     "ObjectModel",
     "ObjectState",
@@ -31,6 +34,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "Push",
+    "RefinedModel",
     "SampledStates",
     "StateEstimate",
     "TriangleMesh",

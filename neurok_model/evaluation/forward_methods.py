@@ -22,7 +22,7 @@ from neurok_model.predictor import Predictor
 Motion = Float[np.ndarray, "f n 3"]
 
 BASELINES = ("no_motion", "constant_velocity")
-METHODS = ("ours", "identified", *BASELINES, "oracle")
+METHODS = ("ours", "identified", "parameters_identified", *BASELINES, "oracle")
 
 GUESSED_SAG = 0.3
 GUESSED_FREQUENCY = 2.0
@@ -96,8 +96,10 @@ def all_motions(
 ) -> dict[str, Motion]:
     """Every method's motion of one record; a method that does not apply is left out.
 
-    Where nothing is identified (``identify`` is not set, no other poke moves the object, or it floats and
-    ``identify_floating`` is not set), what is stated stands.
+    ``identified`` was watched after another poke: how it moves is corrected (:meth:`Predictor.refine`), then physical
+    parameters are fitted. ``parameters_identified`` fits them alone, to what the scan says. Where nothing is identified
+    (``identify`` is not set, no other poke moves the object, or it floats and ``identify_floating`` is not set), what
+    is stated stands.
 
     Constant velocity is told the true velocity over the first frame; no motion is told nothing. The oracle is told the
     true joints, limits and masses, and exists for articulated objects.
@@ -123,17 +125,22 @@ def all_motions(
         scan = TriangleMesh(truth[0].astype(np.float64), sequence.triangles.astype(np.int64))
         model = predictor.encode(scan, stated_physics(sequence, assumed))
         motions["ours"] = predicted(model, sequence)
-        motions["identified"] = motions["ours"]
-        watched = identify and (identify_floating or bool(sequence.physics["anchored"]))
-        observation = another_poke(sequence) if watched else None
+        motions["identified"] = motions["parameters_identified"] = motions["ours"]
+        looks = identify and (identify_floating or bool(sequence.physics["anchored"]))
+        observation = another_poke(sequence) if looks else None
         if observation is not None:
-            found = model.identify([observation], _unknown(sequence, model.physics))
-            motions["identified"] = predicted(model.with_physics(found.physics), sequence)
+            refined = predictor.refine(model, [observation]).model
+            for method, watched_model in (("parameters_identified", model), ("identified", refined)):
+                found = watched_model.identify([observation], _unknown(sequence, model.physics, method))
+                motions[method] = predicted(watched_model.with_physics(found.physics), sequence)
     return motions
 
 
-def _unknown(sequence: MotionSequence, stated: PhysicsParameters) -> tuple[str, ...]:
-    """What is fitted: joints have no stiffness, everything else does, whatever it is stated by."""
+def _unknown(sequence: MotionSequence, stated: PhysicsParameters, method: str) -> tuple[str, ...]:
+    """What is fitted: joints have no stiffness, everything else does, whatever it is stated by.
+
+    Of joints everything was told but where they end, which tells more once their motion is known.
+    """
     if sequence.kind is ObjectKind.ARTICULATED:
-        return ("mass", "damping_rate")
+        return ("reach",) if method == "identified" else ("mass", "damping_rate")
     return ("mass", "sag" if stated.sag > 0.0 else "prior_frequency", "damping_rate")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from neurok_model import Predictor
 from neurok_model.cli import main
 from neurok_model.data.generation import GenerationRequest, generate
 from neurok_model.data.metaworld import metaworld_folder
@@ -111,6 +112,20 @@ def test_no_record_tells_how_stiff_its_object_is(pokes: Path) -> None:
     assert stated_physics(stiffer) == hanging
 
 
+def test_watching_another_poke_corrects_the_motion_too(pokes: Path, tiny_checkpoint: Path) -> None:
+    """Protects what `identified` means: predictions are other ones than with fitted parameters alone, and what is ours
+    hears of neither.
+    """
+    record = first(pokes, "dangling_rope")
+    predictor = Predictor.load(tiny_checkpoint, device="cpu")
+    watched = all_motions(predictor, record)
+    unwatched = all_motions(predictor, record, identify=False)
+    np.testing.assert_array_equal(watched["ours"], unwatched["ours"])
+    np.testing.assert_array_equal(unwatched["identified"], unwatched["ours"])
+    assert np.isfinite(watched["identified"]).all()
+    assert np.abs(watched["identified"] - watched["parameters_identified"]).max() > 1e-3
+
+
 def test_the_command_compares_everything(
     pokes: Path, tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +146,7 @@ def test_the_command_compares_everything(
     assert result["skipped"] == {}
     assert result["complete"]
     table = result["families"]["lever"]
-    assert table["identified"] == table["ours"]
+    assert table["identified"] == table["parameters_identified"] == table["ours"]
     assert table["no_motion"]["0.5"] == 1.0
     assert table["oracle"]["0.5"] < 0.05
     assert table["ours"]["0.5"] > table["oracle"]["0.5"]

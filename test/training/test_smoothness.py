@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from neurok_model.geometry import dual_quaternions as dq
-from neurok_model.networks import NetworkConfiguration, NeurokNetworks
+from neurok_model.networks import KinematicPrior, NetworkConfiguration, NeurokNetworks
 from neurok_model.networks.decoder import BoundDecoder
+from neurok_model.networks.reach import Reach
+from neurok_model.training.objective import prior_roughness
 from neurok_model.training.smoothness import STEP, roughness
 
 TINY = NetworkConfiguration(width=32, context_tokens=6, latent_tokens=4, handles=5, neighbours=4)
@@ -22,6 +25,9 @@ class Moving(BoundDecoder):
     def __init__(self, motion: Callable[[Tensor], tuple[Tensor, Tensor]]) -> None:
         self.points = torch.rand(1, 40, 3, generator=torch.Generator().manual_seed(0)) + 0.5
         self._motion = motion
+
+    def of_first(self, count: int) -> BoundDecoder:
+        return self
 
     def dual_quaternions(self, latents: Tensor) -> Tensor:
         turn, translation = self._motion(latents[0])
@@ -66,6 +72,30 @@ def test_ripples_weigh_as_much_in_a_large_motion_as_in_a_small_one():
     ]
     assert rippled[0] == pytest.approx(rippled[1], rel=0.1)
     assert rippled[1] > 0.1
+
+
+def test_ripples_are_looked_for_where_the_object_goes():
+    """Protects joints that end beyond the prior's scale: a way that is rippled only there counts, by its reach."""
+
+    class Known(NeurokNetworks):
+        """Networks that say of every object that its latent is about z = (6, 0)."""
+
+        def reach(self, prior: KinematicPrior, bound: BoundDecoder) -> Reach:
+            return Reach(torch.tensor([[6.0, 0.0]]), torch.diag(torch.tensor([1.0, 100.0]))[None])
+
+    def motion(z: Tensor) -> tuple[Tensor, Tensor]:
+        rippled = torch.where(z[:, 0] > 3.5, 0.3 * torch.sin(5.0 * z[:, 0]), torch.zeros(()))
+        return axis(0.0 * z[:, 0], 2), axis(0.2 * z[:, 0] + rippled, 1)
+
+    nothing = torch.zeros(1, 3, 3)
+    prior = KinematicPrior(torch.zeros(1, 2), nothing, nothing, nothing)
+    found = []
+    for reach in (False, True):
+        networks = Known(replace(TINY, reach=reach))
+        generators = (torch.Generator().manual_seed(seed) for seed in range(8))
+        found.append([float(prior_roughness(networks, Moving(motion), prior, each)) for each in generators])
+    assert max(found[0]) < 1e-6
+    assert min(found[1]) > 0.01
 
 
 def test_the_networks_hear_of_it_with_a_finite_gradient():
