@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from predictor.tiny_objects import box_scan, tiny_predictor
 
-from neurok_model import ObjectModel, PhysicsParameters, Predictor, Push
+from neurok_model import ObjectModel, PhysicsParameters, PointCloud, Predictor, Push
 from neurok_model.cache import DiskCache
 from neurok_model.data.families import build_object
 from neurok_model.errors import ErrorCode, NeurokError
@@ -74,6 +74,15 @@ def test_it_follows_and_says_how_well(box: tuple[Predictor, ObjectModel]) -> Non
     last = TriangleMesh(seen.points[-1], box_scan().triangles)
     shares = [each.estimate_state(last).residual / motion for each in (model, refined.model)]
     assert shares[1] < 0.8 * shares[0]
+
+
+def test_points_of_a_cloud_can_be_watched_too() -> None:
+    """Protects scans without triangles: their points are tracked as vertices are."""
+    predictor = tiny_predictor()
+    cloud = PointCloud(box_scan().vertices)
+    refined = predictor.refine(predictor.encode(cloud), [lifted_top()])
+    assert refined.misfit < 0.8 * refined.misfit_before
+    assert len(refined.model.triangles) == 0
 
 
 def test_the_same_seed_gives_the_same_object(box: tuple[Predictor, ObjectModel]) -> None:

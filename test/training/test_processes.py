@@ -32,7 +32,7 @@ def test_two_processes_train_like_one_with_the_same_global_batch(tmp_path):
         [*torchrun, *arguments, "--workers", "0", "--device", "cpu"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
