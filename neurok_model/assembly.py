@@ -48,6 +48,8 @@ class ObjectParts:
         memory_limit: bytes that one request may take.
         sampled: where the embedding was fitted; None where it holds everywhere.
         refit: makes the parts of the same object, fitted around one more state; None where there is nothing to fit.
+        scanned_basis: directions of the latent that the scan alone suggested as coordinates, orthonormal columns; None
+            for an object that was not made from a scan.
         watched: unit vector of q towards which the object was seen to move; None where it was not watched.
         batch_device: where large batches are rolled out; everything here but the modes of the vertices is on the CPU,
             where a single rollout is fastest.
@@ -65,6 +67,7 @@ class ObjectParts:
     memory_limit: int = MEMORY_LIMIT
     sampled: SampledRegion | None = None
     refit: Callable[[Float[Tensor, " k"]], ObjectParts] | None = None
+    scanned_basis: Float[Tensor, "z q"] | None = None
     watched: Float[Tensor, " k"] | None = None
     batch_device: torch.device = CPU
 

@@ -53,6 +53,7 @@ def exact_parts(prepared: PreparedScan, encoded: EncodedScan, compiled: Compiled
         mass=1.0,
         latent_mass=compiled.latent_mass.double(),
         surface=lambda *arguments: ExactSurface(displacements, *arguments),
+        scanned_basis=compiled.subspace.basis,
     )
 
 

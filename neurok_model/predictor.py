@@ -27,7 +27,7 @@ from neurok_model.networks import BoundDecoder, NeurokNetworks, load_checkpoint
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
 from neurok_model.reduction import CompilationSettings, CompiledMap, SampledRegion, compile_object
-from neurok_model.refinement import refine
+from neurok_model.refinement import Refinement, refine
 from neurok_model.request_size import MEMORY_LIMIT
 from neurok_model.scan import PreparedScan, prepare_scan
 from neurok_model.weights import packaged_checkpoint
@@ -163,15 +163,16 @@ class Predictor:
         Raises:
             NeurokError: INVALID_PARAMETER for no observation, one of other vertices, or a model not made from a scan.
         """
-        if model.parts is None:
+        if model.parts is None or model.parts.scanned_basis is None:
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "model", model.object_id, "an object encoded from a scan")
         report = on_progress or _ignore
         report("refine")
         begin = time.perf_counter()
         prepared = model.parts.scan
-        found = refine(self.networks, prepared, observations, self.seed)
+        basis = model.parts.scanned_basis.to(self.device)
+        found = refine(self.networks, prepared, basis, observations, self.seed)
         encoded = EncodedScan(self.networks, prepared, self.seed, found.correction)
-        better = self._made(prepared, encoded, model.physics, report, begin, watched=found.latents)
+        better = self._made(prepared, encoded, model.physics, report, begin, watched=found)
         return RefinedModel(better, found.misfit_before, found.misfit)
 
     def _made(
@@ -183,7 +184,7 @@ class Predictor:
         begin: float,
         *,
         exact: bool = False,
-        watched: Float[Tensor, "f k"] | None = None,
+        watched: Refinement | None = None,
     ) -> ObjectModel:
         """Compile what was read off a scan, or fetch what it was compiled to before.
 
@@ -194,7 +195,7 @@ class Predictor:
             report: told the names of the stages.
             begin: when encoding began [s].
             exact: see :meth:`encode`.
-            watched: latents that the object was seen to take, relative to that of the scanned pose.
+            watched: what watching the object told; None where it was only scanned.
         """
         key = self._key(prepared, encoded)
         upright = compiled_cache.load_map(self.cache, key, self.device)
@@ -204,7 +205,7 @@ class Predictor:
         report("compile")
         begin = time.perf_counter()
         if upright is None:
-            upright = self._compile(prepared, encoded, taken=watched)
+            upright = self._compile(prepared, encoded, taken=None if watched is None else watched.latents)
             compiled_cache.store_map(self.cache, key, upright)
         if exact:
             parts = self._exact_parts(prepared, encoded, upright)
@@ -246,7 +247,7 @@ class Predictor:
         upright: CompiledMap,
         key: str | None,
         centres: tuple[Float[Tensor, " k"], ...] = (),
-        watched: Float[Tensor, "f k"] | None = None,
+        watched: Refinement | None = None,
     ) -> ObjectParts:
         """What the object is put together from, moved by its compiled map.
 
@@ -262,6 +263,7 @@ class Predictor:
         # A small map costs a GPU far more calls than arithmetic; the CPU's machine code is made for it.
         compiled = upright.turned(to_world).on("cpu")
         store = None if key is None else self.cache
+        taken = None if watched is None else watched.latents
 
         def vertex_modes() -> Float[Tensor, "n 3 r"]:
             modes = compiled_cache.load_vertex_modes(store, key or "", self.device)
@@ -274,7 +276,7 @@ class Predictor:
         def refit(centre: Float[Tensor, " k"]) -> ObjectParts:
             around = (*centres, centre.to(compiled.modes))
             there = torch.stack(around).to(self.device)
-            fitted = self._compile(prepared, encoded, subspace=upright.subspace, around=there, taken=watched)
+            fitted = self._compile(prepared, encoded, subspace=upright.subspace, around=there, taken=taken)
             return self._parts(prepared, encoded, fitted, None, around, watched)
 
         return ObjectParts(
@@ -289,7 +291,8 @@ class Predictor:
             memory_limit=self.memory_limit,
             sampled=SampledRegion(compiled.region, compiled.sampled_radius, centres),
             refit=refit,
-            watched=None if watched is None else _direction(watched @ upright.subspace.basis),
+            watched=None if taken is None else _direction(taken @ upright.subspace.basis),
+            scanned_basis=upright.subspace.basis if watched is None else watched.basis,
             batch_device=self.device,
         )
 

@@ -51,7 +51,10 @@ KEPT_DRAWS, KEPT_EACH_STEP = 200, 6
 KEPT_WIDTH = 1.2
 """Their standard deviation, in units of the reach."""
 
-CONTEXT_PENALTY, LATENT_PENALTY = 1e-4, 3e-3
+CONTEXT_PENALTY = 1e-4
+
+ALONG, ACROSS = 3e-3, 0.1
+"""Penalties of latents along the object's coordinates and across them."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Refinement:
         correction: e, to be added to the context tokens of every reading of the scan; None where nothing was learned,
             because nothing was seen to move.
         latents: u_f - u_r of all frames that were followed; None as above.
+        basis: the object's coordinates before it was watched, orthonormal directions of u.
         misfit_before: root-mean-square distance between watched vertices and where the latents can bring them, as a
             share of the watched motion, without the correction.
         misfit: the same with it.
@@ -69,6 +73,7 @@ class Refinement:
 
     correction: Float[Tensor, "c w"] | None
     latents: Float[Tensor, "f k"] | None
+    basis: Float[Tensor, "k q"]
     misfit_before: float
     misfit: float
 
@@ -95,7 +100,11 @@ class _Watched:
 
 
 def refine(
-    networks: NeurokNetworks, prepared: PreparedScan, observations: Sequence[MotionObservation], seed: int
+    networks: NeurokNetworks,
+    prepared: PreparedScan,
+    basis: Float[Tensor, "k q"],
+    observations: Sequence[MotionObservation],
+    seed: int,
 ) -> Refinement:
     """Find the correction, and how well the object can be followed with it; takes a few seconds of one CPU core.
 
@@ -104,6 +113,7 @@ def refine(
     Args:
         networks: in evaluation mode, without gradients.
         prepared: the scan.
+        basis: orthonormal directions of u that were the object's coordinates.
         observations: motions of the scanned object. One that says where it began is taken to be seen from the scanned
             pose; any other began there.
         seed: of the vertices that are followed, and of the latents at which motion is kept.
@@ -124,10 +134,10 @@ def refine(
 
     with torch.no_grad():
         before = decoder(prior)
-    latents = _follow(before, rest, watched)
+    latents = _follow(before, rest, watched, basis)
     misfit_before = _misfit(before, rest, latents, watched)
     if watched.motion < SMALLEST_MOTION:
-        return Refinement(None, None, misfit_before, misfit_before)
+        return Refinement(None, None, basis, misfit_before, misfit_before)
     generator = torch.Generator().manual_seed(seed)
     draws = encoded.parts[1] + KEPT_WIDTH * torch.randn(1, KEPT_DRAWS, rest.shape[-1], generator=generator).to(rest)
     with torch.no_grad():
@@ -148,17 +158,19 @@ def refine(
             unchanged = _share(torch.cat((moved[:, :1], moved[:, 1 + frames :]), dim=1), kept[:, index])
             loss = watched.missed(moved[:, : 1 + frames]) + KEEPING * unchanged
             loss = loss + CONTEXT_PENALTY * correction.square().sum()
-            loss = loss + LATENT_PENALTY * (latents - rest).square().mean()
+            loss = loss + _length(latents - rest, basis)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
     correction, latents = correction.detach(), latents.detach()
     with torch.no_grad():
         after = decoder(prior._replace(context=prior.context + correction))
-    return Refinement(correction[0], (latents - rest)[0], misfit_before, _misfit(after, rest, latents, watched))
+    return Refinement(correction[0], (latents - rest)[0], basis, misfit_before, _misfit(after, rest, latents, watched))
 
 
-def _follow(bound: BoundDecoder, rest: Float[Tensor, "1 1 k"], watched: _Watched) -> Float[Tensor, "1 f k"]:
+def _follow(
+    bound: BoundDecoder, rest: Float[Tensor, "1 1 k"], watched: _Watched, basis: Float[Tensor, "k q"]
+) -> Float[Tensor, "1 f k"]:
     """Latents that bring the watched vertices nearest to where they went."""
     frames = watched.displacements.shape[1]
     with torch.enable_grad():
@@ -167,13 +179,19 @@ def _follow(bound: BoundDecoder, rest: Float[Tensor, "1 1 k"], watched: _Watched
         slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, LATENT_STEPS)
         for _ in range(LATENT_STEPS):
             moved = bound.displacement(torch.cat((rest, latents), dim=1))
-            loss = watched.missed(moved)
-            loss = loss + LATENT_PENALTY * (latents - rest).square().mean()
+            loss = watched.missed(moved) + _length(latents - rest, basis)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             slower.step()
     return latents.detach()
+
+
+def _length(latents: Float[Tensor, "1 f k"], basis: Float[Tensor, "k q"]) -> Float[Tensor, ""]:
+    """Squared length of latents from rest, by P."""
+    along = latents @ basis
+    across = latents - along @ basis.mT
+    return (ALONG * along.square().sum(-1) + ACROSS * across.square().sum(-1)).mean() / basis.shape[0]
 
 
 @torch.no_grad()
