@@ -2,13 +2,15 @@
 
 One scan does not tell whether a lid turns or lifts off; seeing it move does. Everything that the networks say of an
 object rests on the context tokens c of its scan. They get a correction e, with which the decoder can follow the watched
-displacements d_f by some latents z_f, starting from the latent z_r of the scanned pose, while it goes on moving the
-surface as before for latents z that the object may take:
+displacements d_f by some latents u_f, in units of the object's reach and near u_r of the scanned pose, while it goes on
+moving the surface as before for other latents u that the object may take:
 
-    min over e, z_f    E |D(z_f; c + e) - D(z_r; c + e) - d_f|^2 / E |d_f|^2
-                       + w E |D(z; c + e) - D(z; c)|^2 / E |D(z; c)|^2 + a |e|^2 + b E |z_f - z_r|^2
+    min over e, u_f    E |D(u_f; c + e) - D(u_r; c + e) - d_f|^2 / E |d_f|^2
+                       + w E |D(u; c + e) - D(u; c)|^2 / E |D(u; c)|^2 + a |e|^2 + E (u_f - u_r)^T P (u_f - u_r)
 
-The networks themselves stay as they are, so that a part still moves as one body, and as far as such parts go.
+P is small along the coordinates that the object has, and larger across them: these are changed to do what was seen
+where that is possible, and another one is taken where it is not. The networks themselves stay as they are, so that a
+part still moves as one body, and as far as such parts go.
 """
 
 from __future__ import annotations
@@ -140,25 +142,21 @@ def refine(
         return Refinement(None, None, basis, misfit_before, misfit_before)
     generator = torch.Generator().manual_seed(seed)
     draws = encoded.parts[1] + KEPT_WIDTH * torch.randn(1, KEPT_DRAWS, rest.shape[-1], generator=generator).to(rest)
-    with torch.no_grad():
-        kept = before.displacement(torch.cat((rest, draws), dim=1))
-    frames = latents.shape[1]
+    correction = torch.zeros_like(prior.context[:1])
+
+    def corrected(step: int) -> BoundDecoder:
+        reading = KinematicPrior(*(part[step % READINGS :][:1] for part in prior))
+        return decoder(reading._replace(context=reading.context + correction))
+
     with torch.enable_grad():
-        correction = torch.zeros_like(prior.context[:1]).requires_grad_()
-        latents = latents.requires_grad_()
+        correction, latents = correction.requires_grad_(), latents.requires_grad_()
         optimiser = torch.optim.Adam(
             [{"params": [correction], "lr": CONTEXT_RATE}, {"params": [latents], "lr": LATENT_RATE}]
         )
         for step in range(STEPS):
-            reading = KinematicPrior(*(part[step % READINGS :][:1] for part in prior))
-            bound = decoder(reading._replace(context=reading.context + correction))
-            some = torch.randint(draws.shape[1], (KEPT_EACH_STEP,), generator=generator)
-            moved = bound.displacement(torch.cat((rest, latents, draws[:, some]), dim=1))
-            index = torch.cat((torch.zeros_like(some[:1]), 1 + some))
-            unchanged = _share(torch.cat((moved[:, :1], moved[:, 1 + frames :]), dim=1), kept[:, index])
-            loss = watched.missed(moved[:, : 1 + frames]) + KEEPING * unchanged
+            some = draws[:, torch.randint(KEPT_DRAWS, (KEPT_EACH_STEP,), generator=generator)]
+            loss = _loss(corrected(step), before, rest, latents, some, watched) + _length(latents - rest, basis)
             loss = loss + CONTEXT_PENALTY * correction.square().sum()
-            loss = loss + _length(latents - rest, basis)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -166,6 +164,23 @@ def refine(
     with torch.no_grad():
         after = decoder(prior._replace(context=prior.context + correction))
     return Refinement(correction[0], (latents - rest)[0], basis, misfit_before, _misfit(after, rest, latents, watched))
+
+
+def _loss(
+    bound: BoundDecoder,
+    before: BoundDecoder,
+    rest: Float[Tensor, "1 1 k"],
+    latents: Float[Tensor, "1 f k"],
+    others: Float[Tensor, "1 s k"],
+    watched: _Watched,
+) -> Float[Tensor, ""]:
+    """What is missed of the watched motion, and what is changed of the rest."""
+    with torch.no_grad():
+        kept = before.displacement(torch.cat((rest, others), dim=1))
+    moved = bound.displacement(torch.cat((rest, others, latents), dim=1))
+    still, elsewhere, there = moved.split((1, others.shape[1], latents.shape[1]), dim=1)
+    unchanged = _share(torch.cat((still, elsewhere), dim=1), kept)
+    return watched.missed(torch.cat((still, there), dim=1)) + KEEPING * unchanged
 
 
 def _follow(
