@@ -66,10 +66,10 @@ class CompilationSettings:
     maximum_dimension: int = 8
     subspace_samples: int = 96
     samples: int = 640
-    maximum_samples: int = 1280
+    maximum_samples: int = 2560
     tangent_samples: int = 8
     test_samples: int = 128
-    hidden: tuple[int, ...] = (8, 16, 24, 32, 48, 64, 96)
+    hidden: tuple[int, ...] = (8, 16, 24, 32, 48, 64, 96, 128)
     iterations: int = 30
     wanted_error: float = 0.01
     missing_motion: float = 0.004
