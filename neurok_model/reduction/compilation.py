@@ -32,6 +32,9 @@ DIFFERENTIATED = 32
 WORTHWHILE = 0.9
 """Ratio of the error to a smaller map's above which a larger one is hardly worth its cost in every step."""
 
+NEARLY = 1.5
+"""Ratio of the error to the wanted one below which more than the usual samples and units are tried."""
+
 OVERFITTED = 1.2
 """Ratio of the error on fresh samples to the fitted ones' above which more samples help more than a larger map."""
 
@@ -48,10 +51,12 @@ class CompilationSettings:
         maximum_dimension: cap on k_q.
         subspace_samples: latents at which the active subspace is differentiated.
         samples: configurations at which the decoder is evaluated at first.
-        maximum_samples: samples are doubled up to so many while a map of any size would only learn them by heart.
+        usual_samples: samples are doubled up to so many while a map of any size would only learn them by heart.
+        maximum_samples: the same where the error is nearly small enough then.
         tangent_samples: configurations, rest first, at which it is differentiated.
         test_samples: configurations that measure the error, never fitted to.
         hidden: sizes of the map to try, smallest first; each begins with what the one before has learnt.
+        usual_hidden: larger ones are only tried where the error is nearly small enough.
         iterations: steps of refinement of each size, at most.
         wanted_error: error, as a share of the motion, at which a size is good enough.
         missing_motion: share of the motion (root mean square) that the modes may leave out.
@@ -66,10 +71,12 @@ class CompilationSettings:
     maximum_dimension: int = 8
     subspace_samples: int = 96
     samples: int = 640
+    usual_samples: int = 1280
     maximum_samples: int = 2560
     tangent_samples: int = 8
     test_samples: int = 128
     hidden: tuple[int, ...] = (8, 16, 24, 32, 48, 64, 96, 128)
+    usual_hidden: int = 96
     iterations: int = 30
     wanted_error: float = 0.01
     missing_motion: float = 0.004
@@ -201,12 +208,16 @@ class _Search:
         sizes = self._settings.hidden
         form, error, seen = self._grown(None, sizes)
         while error > self._settings.wanted_error and error > OVERFITTED * seen:
-            if 2 * len(self.q) > self._settings.maximum_samples:
+            if 2 * len(self.q) > self._most(error, self._settings.usual_samples, self._settings.maximum_samples):
                 break
             self._double()
             again = (len(form.bias), *(size for size in sizes if size > len(form.bias)))
             form, error, seen = self._grown(form, again)
         return form
+
+    def _most(self, error: float, usual: int, maximum: int) -> int:
+        """How far to go in samples or units: what is far off is not worth the time of the last steps."""
+        return maximum if error < NEARLY * self._settings.wanted_error else min(usual, maximum)
 
     def _double(self) -> None:
         """Draw as many samples again."""
@@ -222,7 +233,10 @@ class _Search:
         y, tangents = self.weighted @ self.modes.mT, self._tangents @ self.modes.mT
         samples = FitSamples(self.q.double().cpu(), y.double().cpu(), tangents.double().cpu())
         candidates: list[tuple[float, int, SmoothMap]] = []
+        error = math.inf
         for size in sizes:
+            if candidates and size > self._most(error, self._settings.usual_hidden, sizes[-1]):
+                break
             if form is None:
                 inner, bias = initial_inner_weights(samples.q, size, self._generator)
             else:

@@ -136,3 +136,39 @@ def test_modes_at_other_points_move_with_the_decoder(compiled):
     chosen = torch.arange(0, 60, 7)
     modes = compiled.modes_at(lambda latents: hinge_and_slide(latents)[:, chosen])
     torch.testing.assert_close(modes, compiled.modes[chosen], atol=0.02, rtol=0.05)
+
+
+def test_known_latents_are_among_the_coordinates():
+    """Protects refined objects: what an object is known to do is a coordinate, however little of the surface moves."""
+    found = active_subspace(hinge_and_slide, torch.randn(20, LATENT), MASSES, energy=0.5)
+    assert found.basis.shape == (LATENT, 1)
+    other = torch.linalg.qr(torch.cat((found.basis, torch.randn(LATENT, 1)), dim=1))[0][:, 1]
+    known = torch.tensor([[0.1], [0.5], [1.0]]) * (other + 0.3 * found.basis[:, 0])
+    wider = found.including(known)
+    assert wider.basis.shape == (LATENT, 2)
+    torch.testing.assert_close(wider.basis.mT @ wider.basis, torch.eye(2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(known @ wider.basis @ wider.basis.mT, known, atol=1e-5, rtol=0)
+    assert wider.including(known).basis.shape == (LATENT, 2)
+    settings = CompilationSettings(samples=200, test_samples=40, energy=0.5)
+    start = (torch.Generator().manual_seed(0), settings)
+    compiled = compile_object(hinge_and_slide, torch.zeros(LATENT), torch.zeros(LATENT), MASSES, *start, taken=known)
+    q = known @ compiled.subspace.basis
+    moved = torch.einsum("ncr,br->bnc", compiled.modes, compiled.value(q))
+    truth = hinge_and_slide(known) - hinge_and_slide(torch.zeros(1, LATENT))
+    assert (moved - truth).norm() < 0.02 * truth.norm()
+
+
+def test_the_last_samples_are_for_what_is_nearly_good_enough():
+    """Protects the time of compiling: a decoder too rough for any map costs no more than the usual samples."""
+
+    def rough(latents: torch.Tensor) -> torch.Tensor:
+        return hinge_and_slide(latents) + 0.1 * torch.sin(40.0 * latents @ HIDDEN_DIRECTIONS)[:, :1, None]
+
+    def samples(displacement, usual: int) -> int:
+        settings = CompilationSettings(samples=100, test_samples=40, usual_samples=usual, maximum_samples=400)
+        start = (torch.zeros(LATENT), torch.zeros(LATENT), MASSES, torch.Generator().manual_seed(0), settings)
+        return len(compile_object(displacement, *start).snapshot_q)
+
+    assert samples(rough, 200) == 200
+    assert samples(rough, 400) == 400
+    assert samples(hinge_and_slide, 400) == 100

@@ -98,3 +98,33 @@ def test_an_object_in_the_middle_of_one_coordinate_has_an_interval_of_standard_d
     torch.testing.assert_close(
         region.distance(torch.tensor([[1.0], [0.0]]).double()), torch.tensor([0.0, 1.0]).double()
     )
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.0, 2.5])
+def test_a_longer_reach_moves_one_end(factor):
+    """Protects what identification fits: along a direction the far end moves by the factor, the near one stays, and
+    without a direction both go, and the prior with them.
+    """
+    generator = torch.Generator().manual_seed(1)
+    root = torch.randn(3, 3, generator=generator, dtype=torch.float64)
+    identity = torch.eye(3, dtype=torch.float64)
+    region = PriorRegion(0.3 * root[0], root @ root.mT + identity, 2.5, 0.1 * root[1], identity)
+    along = root[2] / root[2].norm()
+
+    def ends(some: PriorRegion, direction: torch.Tensor) -> list[float]:
+        """How far the region goes from rest both ways, by bisection."""
+        found = []
+        for way in (direction, -direction):
+            lower, upper = 0.0, 100.0
+            for _ in range(60):
+                middle = 0.5 * (lower + upper)
+                inside = float(some.distance(middle * way)) < some.radius
+                lower, upper = (middle, upper) if inside else (lower, middle)
+            found.append(lower)
+        return found
+
+    ahead, behind = ends(region, along)
+    assert ends(region.reaching(factor, along), along) == pytest.approx([factor * ahead, behind])
+    wider = region.reaching(factor)
+    assert ends(wider, along) == pytest.approx([factor * ahead, factor * behind])
+    torch.testing.assert_close(wider.prior_mean, factor * region.prior_mean)
