@@ -160,6 +160,7 @@ def identify_physics(
     parameters: Sequence[str],
     vertices: int,
     dimension: int,
+    model_error: float = 0.0,
 ) -> IdentifiedPhysics:
     """Fit physical parameters to observed pokes; see ``ObjectModel.identify``.
 
@@ -170,11 +171,15 @@ def identify_physics(
         parameters: which to fit.
         vertices: how many the scan has.
         dimension: number of reduced coordinates, as which each frame is counted.
+        model_error: see ``ObjectModel.identify``.
 
     Raises:
-        NeurokError: INVALID_PARAMETER for no observation, one of other vertices, or a parameter that cannot be fitted.
+        NeurokError: INVALID_PARAMETER for no observation, one of other vertices, a parameter that cannot be fitted, or
+            a model error that is negative or not finite.
     """
     names = checked_names(parameters)
+    if not (math.isfinite(model_error) and model_error >= 0.0):
+        raise NeurokError(ErrorCode.INVALID_PARAMETER, "model_error", model_error, "a finite number of at least 0")
     if len(observations) == 0:
         raise NeurokError(ErrorCode.INVALID_PARAMETER, "observations", "none", "at least one")
     seen = [(observation, *_compared(observation, vertices)) for observation in observations]
@@ -187,7 +192,8 @@ def identify_physics(
         return np.concatenate(rows)
 
     independent = sum(len(observation.times) - 1 for observation in observations) * dimension
-    return fit_physics(residuals, stated, names, independent)
+    motion = np.concatenate([moved[1:].ravel() for _, _, moved in seen])
+    return fit_physics(residuals, stated, names, independent, model_error**2 * float(np.mean(motion**2)))
 
 
 def _compared(
@@ -215,7 +221,7 @@ def checked_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def fit_physics(
-    residuals: Residuals, stated: PhysicsParameters, names: tuple[str, ...], independent: int
+    residuals: Residuals, stated: PhysicsParameters, names: tuple[str, ...], independent: int, floor: float = 0.0
 ) -> IdentifiedPhysics:
     """Most probable parameters by Levenberg-Marquardt on their logarithms, from several starts.
 
@@ -227,6 +233,7 @@ def fit_physics(
         stated: the parameters before, which are also the prior's median.
         names: which to fit.
         independent: number of independent measurements, at most N.
+        floor: mean square that residuals have whatever the parameters are [m^2].
     """
     centre = np.array([math.log(max(getattr(stated, name), TYPICAL.get(name, 0.0), RANGES[name][0])) for name in names])
     starts = [centre]
@@ -236,9 +243,9 @@ def fit_physics(
             start[index] = math.log(value)
             starts.append(start)
     before = residuals(stated)
-    fits = [_levenberg_marquardt(residuals, stated, names, start, centre, independent) for start in starts]
+    fits = [_levenberg_marquardt(residuals, stated, names, start, centre, independent, floor) for start in starts]
     best, rows, jacobian, _ = min(fits, key=lambda fit: fit[3])
-    variance = max(float(rows @ rows) / len(rows), 1e-16)
+    variance = max(float(rows @ rows) / len(rows) + floor, 1e-16)
     information = min(1.0, independent / len(rows)) / variance * jacobian.T @ jacobian
     covariance = np.linalg.inv(information + np.diag(_prior_information(names)))
     return IdentifiedPhysics(
@@ -258,19 +265,20 @@ def _levenberg_marquardt(
     start: Float[np.ndarray, " n"],
     centre: Float[np.ndarray, " n"],
     independent: int,
+    floor: float,
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " m"], Float[np.ndarray, "m n"], float]:
     """Minimise n_e / 2 log(mean square) + prior; returns logarithms, residuals, their derivatives and that cost."""
     prior = _prior_information(names)
 
     def cost(rows: Float[np.ndarray, " m"], at: Float[np.ndarray, " n"]) -> float:
         spread = float(prior @ (at - centre) ** 2)
-        return 0.5 * independent * math.log(max(float(np.mean(rows**2)), 1e-16)) + 0.5 * spread
+        return 0.5 * independent * math.log(max(float(np.mean(rows**2)) + floor, 1e-16)) + 0.5 * spread
 
     at, damping = start, 1e-2
     rows = residuals(_with(stated, names, at))
     jacobian = _derivatives(residuals, stated, names, at, rows)
     for _ in range(ITERATIONS):
-        variance = max(float(np.mean(rows**2)), 1e-16) * len(rows) / independent
+        variance = max(float(np.mean(rows**2)) + floor, 1e-16) * len(rows) / independent
         curvature = jacobian.T @ jacobian / variance + np.diag(prior)
         slope = jacobian.T @ rows / variance + prior * (at - centre)
         change = -np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), slope)

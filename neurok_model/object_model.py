@@ -316,7 +316,10 @@ class ObjectModel:
         )
 
     def identify(
-        self, observations: Sequence[MotionObservation], parameters: Sequence[str] = IDENTIFIED
+        self,
+        observations: Sequence[MotionObservation],
+        parameters: Sequence[str] = IDENTIFIED,
+        model_error: float = 0.0,
     ) -> IdentifiedPhysics:
         """Fit physical parameters to one or a few observed pokes.
 
@@ -326,9 +329,12 @@ class ObjectModel:
         Args:
             observations: pokes and the motions that followed.
             parameters: which to fit, of ``identification.RANGES``.
+            model_error: by how much predictions are off whatever the parameters are, as a share of the observed motion:
+                what explains less than that is not taken for a finding.
 
         Raises:
-            NeurokError: INVALID_PARAMETER for no observation or a parameter that cannot be fitted.
+            NeurokError: INVALID_PARAMETER for no observation, a parameter that cannot be fitted, or a model error that
+                is negative or not finite.
         """
 
         def predicted(
@@ -344,7 +350,13 @@ class ObjectModel:
             return motion.points(self.surface.checked_indices(indices))
 
         return identify_physics(
-            predicted, observations, self.physics, parameters, len(self.rest_vertices), self.region.dimension
+            predicted,
+            observations,
+            self.physics,
+            parameters,
+            len(self.rest_vertices),
+            self.region.dimension,
+            model_error,
         )
 
     def estimate_state(

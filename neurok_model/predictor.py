@@ -161,10 +161,14 @@ class Predictor:
             states of this one.
 
         Raises:
-            NeurokError: INVALID_PARAMETER for no observation, one of other vertices, or a model not made from a scan.
+            NeurokError: INVALID_PARAMETER for no observation, one of other vertices, a model not made from a scan, or
+                one whose base is not fixed.
         """
         if model.parts is None or model.parts.scanned_basis is None:
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "model", model.object_id, "an object encoded from a scan")
+        if model.physics.support != "anchored":
+            allowed = "anchored: motions of the base would be taken for the object's own"
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "support", model.physics.support, allowed)
         report = on_progress or _ignore
         report("refine")
         begin = time.perf_counter()

@@ -19,6 +19,9 @@ from neurok_model.predictor import Predictor
 from neurok_model.results import ObjectState
 from neurok_ros.limits import Limits, check_horizon
 
+MODEL_ERROR = 0.1
+"""Share of a watched motion that the learned mechanics miss whatever their parameters are."""
+
 
 @dataclass(frozen=True)
 class Refined:
@@ -80,7 +83,7 @@ def refined_model(
     if len(parameters) == 0:
         return Refined(better, misfit_before, misfit, {}, timings)
     begin = time.perf_counter()
-    found = better.identify(observations, parameters)
+    found = better.identify(observations, parameters, MODEL_ERROR)
     fitted = {}
     for name in found.names:
         lower, upper = np.clip(found.interval(name), *RANGES[name])

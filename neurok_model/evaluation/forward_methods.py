@@ -31,6 +31,9 @@ GUESSED_DAMPING = 3.0
 swings decay [1/s]. Those with the least errors on pokes of the validation split, see docs/mechanics.md.
 """
 
+MODEL_ERROR = 0.1
+"""Share of an observed motion that the learned mechanics miss whatever their parameters are."""
+
 
 @dataclass(frozen=True)
 class Assumptions:
@@ -129,9 +132,11 @@ def all_motions(
         looks = identify and (identify_floating or bool(sequence.physics["anchored"]))
         observation = another_poke(sequence) if looks else None
         if observation is not None:
-            refined = predictor.refine(model, [observation]).model
+            held = model.physics.support == "anchored"
+            refined = predictor.refine(model, [observation]).model if held else model
             for method, watched_model in (("parameters_identified", model), ("identified", refined)):
-                found = watched_model.identify([observation], _unknown(sequence, model.physics, method))
+                unknown = _unknown(sequence, model.physics, method)
+                found = watched_model.identify([observation], unknown, MODEL_ERROR)
                 motions[method] = predicted(watched_model.with_physics(found.physics), sequence)
     return motions
 

@@ -146,6 +146,30 @@ def test_wrong_observations_are_refused(box: tuple[Predictor, ObjectModel]) -> N
         assert raised.value.code is ErrorCode.INVALID_PARAMETER
 
 
+def test_a_moving_base_is_not_taken_for_a_joint(box: tuple[Predictor, ObjectModel]) -> None:
+    """Protects floating objects: what their base does would be learned as a motion of their parts."""
+    predictor, model = box
+    free = model.with_physics(replace(model.physics, support="free"))
+    with pytest.raises(NeurokError, match="support = free"):
+        predictor.refine(free, [lifted_top()])
+
+
+def test_what_explains_less_than_the_models_own_error_is_not_found(box: tuple[Predictor, ObjectModel]) -> None:
+    """Protects predictions: a stop that was not reached is not moved because noise fits a little better then."""
+    model = box[1].with_physics(PhysicsParameters(mass=0.5, gravity=(0.0, 0.0, 0.0), prior_frequency=0.0))
+    push = [Push(model.rest_vertices[0], (0.0, 2.0, 0.0), 0.1)]
+    motion = model.predict(push, horizon=0.4, step=STEP)
+    points = motion.vertices().astype(np.float64)
+    noise = np.random.default_rng(0).normal(size=points.shape) * 0.02 * np.abs(points - points[:1]).max()
+    seen = MotionObservation(push, motion.times, points + noise * (np.arange(len(points)) > 0)[:, None, None])
+    found = model.identify([seen], ("reach",), model_error=0.1)
+    assert found.physics.reach == pytest.approx(1.0, rel=0.05)
+    low, high = found.interval("reach")
+    assert low < 0.7 < 1.4 < high
+    with pytest.raises(NeurokError, match="model_error"):
+        model.identify([seen], ("reach",), model_error=-1.0)
+
+
 @pytest.mark.parametrize("reach", [0.5, 0.8])
 def test_where_it_stops_is_found_from_a_push_against_the_stop(box: tuple[Predictor, ObjectModel], reach: float) -> None:
     """Protects identification of the reach: a motion that met its end says where that is."""
