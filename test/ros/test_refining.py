@@ -44,7 +44,9 @@ class RefinedSlidingModel(SlidingModel):
         found = super().estimate_state(observation, initial_state)
         return replace(found, state=ObjectState(0.5 * found.state.q, found.state.qdot))
 
-    def identify(self, observations: Sequence[MotionObservation], parameters: Sequence[str]) -> IdentifiedPhysics:
+    def identify(
+        self, observations: Sequence[MotionObservation], parameters: Sequence[str], model_error: float
+    ) -> IdentifiedPhysics:
         """Twice the mass, give or take five per cent."""
         if "damping_rate" in parameters:
             raise RuntimeError("a fault of the program")
