@@ -49,6 +49,9 @@ PRIOR_DEVIATIONS = {"reach": 0.4}
 STARTS = {"elastic_frequency": (0.5, 1.5, 4.0), "prior_frequency": (0.5, 1.5, 4.0), "sag": (0.03, 0.3, 3.0)}
 """Where the fit of a stiffness begins too: a wrong number of swings is a local minimum."""
 
+LEARNED_MODEL_ERROR = 0.1
+"""Share of an observed motion that learned mechanics miss whatever their parameters are: a ``model_error`` for them."""
+
 ITERATIONS = 20
 DIFFERENCE = 0.002
 """Change of a logarithm by which derivatives are taken."""

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from neurok_model.encoding import READINGS, EncodedScan
 from neurok_model.errors import ErrorCode, NeurokError
-from neurok_model.geometry.sampling import triangle_areas_and_normals
+from neurok_model.geometry.sampling import lumped_areas
 from neurok_model.identification import MotionObservation
 from neurok_model.networks import BoundDecoder, KinematicPrior, NeurokNetworks
 from neurok_model.scan import PreparedScan
@@ -260,8 +260,6 @@ def _watch(prepared: PreparedScan, observations: Sequence[MotionObservation], li
 
 def _vertex_areas(prepared: PreparedScan) -> Float[np.ndarray, " v"]:
     """Area around every vertex; of a cloud, the same for all."""
-    areas = np.zeros(len(prepared.vertices))
     if len(prepared.triangles) == 0:
-        return areas + 1.0
-    np.add.at(areas, prepared.triangles, triangle_areas_and_normals(prepared.vertices[prepared.triangles])[0][:, None])
-    return areas
+        return np.ones(len(prepared.vertices))
+    return lumped_areas(prepared.vertices, prepared.triangles)

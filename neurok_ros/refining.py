@@ -13,14 +13,11 @@ import numpy as np
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.geometry import PointCloud, TriangleMesh
-from neurok_model.identification import RANGES, MotionObservation, checked_names
+from neurok_model.identification import LEARNED_MODEL_ERROR, RANGES, MotionObservation, checked_names
 from neurok_model.object_model import ObjectModel
 from neurok_model.predictor import Predictor
 from neurok_model.results import ObjectState
 from neurok_ros.limits import Limits, check_horizon
-
-MODEL_ERROR = 0.1
-"""Share of a watched motion that the learned mechanics miss whatever their parameters are."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def refined_model(
     if len(parameters) == 0:
         return Refined(better, misfit_before, misfit, {}, timings)
     begin = time.perf_counter()
-    found = better.identify(observations, parameters, MODEL_ERROR)
+    found = better.identify(observations, parameters, LEARNED_MODEL_ERROR)
     fitted = {}
     for name in found.names:
         lower, upper = np.clip(found.interval(name), *RANGES[name])

@@ -9,17 +9,10 @@ from enum import StrEnum
 import numpy as np
 from jaxtyping import Float, Int
 
+from neurok_model.geometry.sampling import lumped_areas
+
 TANGENT_STEP = 1e-5
 """Step of the differences behind tangents, as a share of a coordinate's range."""
-
-
-def lumped_areas(
-    vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
-) -> Float[np.ndarray, " vertices"]:
-    """A third of the area of every triangle at each of its corners, square metres."""
-    corners = vertices[triangles]
-    doubled = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    return np.bincount(triangles.ravel(), np.repeat(doubled / 6.0, 3), len(vertices))
 
 
 class ObjectKind(StrEnum):

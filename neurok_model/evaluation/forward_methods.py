@@ -14,6 +14,7 @@ from neurok_model.evaluation.observed_pokes import another_poke
 from neurok_model.evaluation.oracle import OraclePhysics, oracle_model
 from neurok_model.geometry import TriangleMesh
 from neurok_model.geometry.sampling import triangle_areas_and_normals
+from neurok_model.identification import LEARNED_MODEL_ERROR
 from neurok_model.mechanics import Push
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
@@ -30,9 +31,6 @@ GUESSED_DAMPING = 3.0
 """Of what has no joints: how far its weight has bent it, its stiffness where nothing weighs on it [Hz], how fast its
 swings decay [1/s]. Those with the least errors on pokes of the validation split, see docs/mechanics.md.
 """
-
-MODEL_ERROR = 0.1
-"""Share of an observed motion that the learned mechanics miss whatever their parameters are."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,7 @@ def all_motions(
             refined = predictor.refine(model, [observation]).model if held else model
             for method, watched_model in (("parameters_identified", model), ("identified", refined)):
                 unknown = _unknown(sequence, model.physics, method)
-                found = watched_model.identify([observation], unknown, MODEL_ERROR)
+                found = watched_model.identify([observation], unknown, LEARNED_MODEL_ERROR)
                 motions[method] = predicted(watched_model.with_physics(found.physics), sequence)
     return motions
 

@@ -16,13 +16,14 @@ from rich.progress import track
 from torch import Tensor
 
 from neurok_model.data.families import build_object, family_names
-from neurok_model.data.generated_object import GeneratedObject, lumped_areas
+from neurok_model.data.generated_object import GeneratedObject
 from neurok_model.data.metaworld import METAWORLD, metaworld_names, metaworld_object
 from neurok_model.data.splits import SPLIT_NAMES, numbered_seed
 from neurok_model.errors import NeurokError
 from neurok_model.evaluation.latent_object import LatentObject
 from neurok_model.evaluation.reporting import mean_figures
 from neurok_model.geometry import TriangleMesh
+from neurok_model.geometry.sampling import lumped_areas
 from neurok_model.predictor import Predictor
 from neurok_model.training.response import response_error
 from neurok_model.training.tangents import subspace_errors

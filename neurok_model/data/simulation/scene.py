@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 
-from neurok_model.data.generated_object import ObjectKind, lumped_areas
+from neurok_model.data.generated_object import ObjectKind
 from neurok_model.data.shapes import Surface
 from neurok_model.data.simulation.surface_skins import BlendedSkin, Influence, Skin
+from neurok_model.geometry.sampling import lumped_areas
 
 
 class ControlPoints:
