@@ -19,6 +19,8 @@ from neurok_model.mechanics import (
     FreeBody,
     LagrangianSystem,
     PinnedBody,
+    SeenMotion,
+    WatchedCoordinates,
     build_system,
     point_functions,
 )
@@ -50,7 +52,7 @@ class ObjectParts:
         refit: makes the parts of the same object, fitted around one more state; None where there is nothing to fit.
         scanned_basis: directions of the latent that the scan alone suggested as coordinates, orthonormal columns; None
             for an object that was not made from a scan.
-        watched: unit vector of q towards which the object was seen to move; None where it was not watched.
+        watched: what the object was seen to do, for that mass; None where it was not watched.
         batch_device: where large batches are rolled out; everything here but the modes of the vertices is on the CPU,
             where a single rollout is fastest.
     """
@@ -68,12 +70,16 @@ class ObjectParts:
     sampled: SampledRegion | None = None
     refit: Callable[[Float[Tensor, " k"]], ObjectParts] | None = None
     scanned_basis: Float[Tensor, "z q"] | None = None
-    watched: Float[Tensor, " k"] | None = None
+    watched: WatchedCoordinates | None = None
     batch_device: torch.device = CPU
 
     def region_of(self, physics: PhysicsParameters) -> PriorRegion:
         """The prior over q, as far as the object is said to reach."""
-        return self.region if physics.reach == 1.0 else self.region.reaching(physics.reach, self.watched)
+        if self.watched is not None:
+            return self.watched.reaching(self.region, physics.reach)
+        if isinstance(physics.reach, tuple):
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "reach", physics.reach, "one number: it was not watched")
+        return self.region if physics.reach == 1.0 else self.region.reaching(physics.reach)
 
     def of_mass(self, mass: float) -> ObjectParts:
         """The same object of another mass: y, in sqrt(kg) m, grows with the root of it, and Phi shrinks."""
@@ -89,6 +95,7 @@ class ObjectParts:
             vertex_modes=cache(lambda: vertex_modes() / root),
             mass=mass,
             latent_mass=None if self.latent_mass is None else self.latent_mass * (mass / self.mass),
+            watched=None if self.watched is None else self.watched.of_mass(mass / self.mass),
         )
 
     def assembled(
@@ -116,6 +123,9 @@ class ObjectParts:
             inner = inner.to(dtype or torch.float64)
         frame = None if physics.support == "anchored" else parts.framed(inner, physics)
         moment = parts.mass_moment
+        seen = None
+        if parts.watched is not None:
+            seen = SeenMotion.of_object(parts.watched, parts.region, physics.reach, inner)
         system = build_system(
             inner,
             moment,
@@ -123,6 +133,7 @@ class ObjectParts:
             physics,
             mass=physics.mass,
             learned_latent_mass=parts.latent_mass,
+            seen=seen,
             frame=frame,
             dtype=dtype,
             batch_device=parts.batch_device,

@@ -25,7 +25,7 @@ RANGES = {
     "damping_rate": (1e-3, 100.0),
     "stiffness_damping": (1e-5, 1.0),
     "friction_deceleration": (1e-3, 100.0),
-    "reach": (0.2, 5.0),
+    "reach": (0.02, 5.0),
     "learned_latent_mass": (1e-2, 10.0),
 }
 """What can be fitted, and within which limits (units as in ``PhysicsParameters``)."""
@@ -43,7 +43,7 @@ TYPICAL = {
 PRIOR_DEVIATION = 1.5
 """Standard deviation of a parameter's logarithm before anything is observed: a factor of 4.5 either way."""
 
-PRIOR_DEVIATIONS = {"reach": 0.4}
+PRIOR_DEVIATIONS = {"reach": 0.6}
 """The same of parameters of which more is known."""
 
 STARTS = {"elastic_frequency": (0.5, 1.5, 4.0), "prior_frequency": (0.5, 1.5, 4.0), "sag": (0.03, 0.3, 3.0)}
@@ -119,7 +119,7 @@ class IdentifiedPhysics:
 
     Attributes:
         physics: the most probable parameters.
-        names: which of them were fitted.
+        names: which of them were fitted; "reach[0]", "reach[1]" and so on where there are several ends to reach.
         log_mean: logarithms of their values.
         log_covariance: of these logarithms.
         residual: root-mean-square distance between observed and predicted points [m].
@@ -132,6 +132,10 @@ class IdentifiedPhysics:
     log_covariance: Float[np.ndarray, "n n"]
     residual: float
     residual_before: float
+
+    def value(self, name: str) -> float:
+        """The most probable value of one of ``names``, in its own unit."""
+        return _value(self.physics, name)
 
     def interval(self, name: str, deviations: float = 1.96) -> tuple[float, float]:
         """A credible interval of one parameter (95 % unless told otherwise), in its own unit."""
@@ -238,7 +242,8 @@ def fit_physics(
         independent: number of independent measurements, at most N.
         floor: mean square that residuals have whatever the parameters are [m^2].
     """
-    centre = np.array([math.log(max(getattr(stated, name), TYPICAL.get(name, 0.0), RANGES[name][0])) for name in names])
+    names = _every_end(stated, names)
+    centre = np.array([_first_logarithm(stated, name) for name in names])
     starts = [centre]
     for index, name in enumerate(names):
         for value in STARTS.get(name, ()):
@@ -302,7 +307,7 @@ def _levenberg_marquardt(
 
 def _prior_information(names: tuple[str, ...]) -> Float[np.ndarray, " n"]:
     """What is known of each logarithm before anything is observed: one over its variance."""
-    return np.array([PRIOR_DEVIATIONS.get(name, PRIOR_DEVIATION) ** -2 for name in names])
+    return np.array([PRIOR_DEVIATIONS.get(parameter_of(name), PRIOR_DEVIATION) ** -2 for name in names])
 
 
 def _derivatives(
@@ -316,6 +321,45 @@ def _derivatives(
     return np.stack([(residuals(_with(stated, names, at + step)) - rows) / DIFFERENCE for step in steps], axis=1)
 
 
+def parameter_of(name: str) -> str:
+    """The parameter that a fitted number belongs to: "reach" of "reach[1]"."""
+    return name.partition("[")[0]
+
+
+def _every_end(stated: PhysicsParameters, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the numbers to fit: of several ends each has its own."""
+    if not isinstance(stated.reach, tuple):
+        return names
+    ends = [f"reach[{index}]" for index in range(len(stated.reach))]
+    return tuple(each for name in names for each in (ends if name == "reach" else [name]))
+
+
+def _first_logarithm(stated: PhysicsParameters, name: str) -> float:
+    """Where a fit begins."""
+    parameter = parameter_of(name)
+    return math.log(max(_value(stated, name), TYPICAL.get(parameter, 0.0), RANGES[parameter][0]))
+
+
+def _value(physics: PhysicsParameters, name: str) -> float:
+    """The number that a name stands for."""
+    value = getattr(physics, parameter_of(name))
+    return float(value[_index(name)] if isinstance(value, tuple) else value)
+
+
+def _index(name: str) -> int:
+    """1 of "reach[1]"."""
+    return int(name.partition("[")[2].rstrip("]"))
+
+
 def _with(stated: PhysicsParameters, names: tuple[str, ...], logarithms: Float[np.ndarray, " n"]) -> PhysicsParameters:
-    values = {name: float(np.clip(np.exp(x), *RANGES[name])) for name, x in zip(names, logarithms, strict=True)}
+    values: dict[str, float | tuple[float, ...]] = {}
+    for name, logarithm in zip(names, logarithms, strict=True):
+        parameter = parameter_of(name)
+        value = float(np.clip(np.exp(logarithm), *RANGES[parameter]))
+        before = values.get(parameter, getattr(stated, parameter))
+        if isinstance(before, tuple):
+            index = _index(name)
+            values[parameter] = (*before[:index], value, *before[index + 1 :])
+        else:
+            values[parameter] = value
     return replace(stated, **values)  # type: ignore[arg-type]

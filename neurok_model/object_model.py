@@ -352,7 +352,7 @@ class ObjectModel:
         return identify_physics(
             predicted,
             observations,
-            self.physics,
+            self._physics_of_every_end(),
             parameters,
             len(self.rest_vertices),
             self.region.dimension,
@@ -393,6 +393,13 @@ class ObjectModel:
     def _sampled(self) -> SampledRegion | None:
         """Where the compiled map was fitted; None where nothing was."""
         return None if self.parts is None else self.parts.sampled
+
+    def _physics_of_every_end(self) -> PhysicsParameters:
+        """The physical parameters, with a reach for each end of each way in which the object was seen to move."""
+        watched = None if self.parts is None else self.parts.watched
+        if watched is None:
+            return self.physics
+        return replace(self.physics, reach=tuple(each for ends in watched.factors(self.physics.reach) for each in ends))
 
     def _region_of_all(self) -> PriorRegion:
         """The prior over all coordinates: a free base is anywhere within an arm's length."""

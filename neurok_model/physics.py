@@ -23,8 +23,9 @@ class PhysicsParameters(MechanicsConfiguration):
             rigid coordinates then come before q), "pinned" where a region of its surface is held instead of the base.
         pinned_centre: middle of the held region, in the scan's frame [m].
         pinned_radius: how far the held region reaches from there [m].
-        reach: how far the object can go from the scanned pose, as a multiple of what the networks say; where it was
-            watched (``Predictor.refine``), only the way in which it was seen to move.
+        reach: how far the object can go from the scanned pose, as a multiple of what the networks say. Where it was
+            watched (``Predictor.refine``) one number or, for each way in which it was seen to move, two: how far it
+            goes on, and how far back.
 
     Raises:
         NeurokError: INVALID_PARAMETER for a value that makes no sense.
@@ -35,12 +36,16 @@ class PhysicsParameters(MechanicsConfiguration):
     support: str = "anchored"
     pinned_centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
     pinned_radius: float = 0.05
-    reach: float = 1.0
+    reach: float | tuple[float, ...] = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("mass", "contact_tolerance", "reach"):
-            value = getattr(self, name)
+        reaches = self.reach if isinstance(self.reach, tuple) else (self.reach,)
+        for name, value in (
+            ("mass", self.mass),
+            ("contact_tolerance", self.contact_tolerance),
+            *(("reach", factor) for factor in reaches),
+        ):
             if not (math.isfinite(value) and value > 0.0):
                 raise NeurokError(ErrorCode.INVALID_PARAMETER, name, value, "a finite number above 0")
         if self.support not in SUPPORTS:

@@ -23,6 +23,7 @@ from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.exact_object import exact_parts
 from neurok_model.geometry import PointCloud, TriangleMesh
 from neurok_model.identification import MotionObservation
+from neurok_model.mechanics import WatchedCoordinates
 from neurok_model.networks import BoundDecoder, NeurokNetworks, load_checkpoint
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
@@ -268,6 +269,12 @@ class Predictor:
         compiled = upright.turned(to_world).on("cpu")
         store = None if key is None else self.cache
         taken = None if watched is None else watched.latents
+        seen = None
+        if watched is not None and watched.latents is not None:
+            configurations = watched.latents @ upright.subspace.basis
+            masses = torch.as_tensor(prepared.samples.area_share)
+            seen = WatchedCoordinates.of_surface(configurations, watched.frames, compiled, compiled.modes, masses)
+        fitted = centres if seen is None else (*centres, *seen.taken.to(compiled.modes))
 
         def vertex_modes() -> Float[Tensor, "n 3 r"]:
             modes = compiled_cache.load_vertex_modes(store, key or "", self.device)
@@ -293,9 +300,9 @@ class Predictor:
             mass=1.0,
             latent_mass=compiled.latent_mass,
             memory_limit=self.memory_limit,
-            sampled=SampledRegion(compiled.region, compiled.sampled_radius, centres),
+            sampled=SampledRegion(compiled.region, compiled.sampled_radius, fitted),
             refit=refit,
-            watched=None if taken is None else _direction(taken @ upright.subspace.basis),
+            watched=seen,
             scanned_basis=upright.subspace.basis if watched is None else watched.basis,
             batch_device=self.device,
         )
@@ -327,15 +334,6 @@ class Predictor:
         digest.update(f"{prepared.content_hash} {astuple(physics)} {self.checkpoint_name} {self.seed}".encode())
         digest.update(encoded.correction_bytes)
         return digest.hexdigest()
-
-
-def _direction(watched: Float[Tensor, "f k"]) -> Float[Tensor, " k"] | None:
-    """Unit vector along which a motion from rest goes most, towards where it goes farthest; None where it does not."""
-    moved = watched.double().cpu()
-    along = torch.linalg.svd(moved, full_matrices=False).Vh[0]
-    went = moved @ along
-    farthest = went[went.abs().argmax()]
-    return None if farthest == 0.0 else along * farthest.sign()
 
 
 def _ignore(stage: str) -> None:

@@ -58,6 +58,9 @@ CONTEXT_PENALTY = 1e-4
 ALONG, ACROSS = 3e-3, 0.1
 """Penalties of latents along the object's coordinates and across them."""
 
+BENDING = 0.003
+"""Penalty of ways that bend, or go more than one way: mechanics have one coordinate then for what a joint does."""
+
 
 @dataclass(frozen=True)
 class Refinement:
@@ -66,7 +69,8 @@ class Refinement:
     Attributes:
         correction: e, to be added to the context tokens of every reading of the scan; None where nothing was learned,
             because nothing was seen to move.
-        latents: u_f - u_r of all frames that were followed; None as above.
+        latents: u_f - u_r of all frames that were followed, those of each observation together; None as above.
+        frames: how many of them each observation has.
         basis: the object's coordinates before it was watched, orthonormal directions of u.
         misfit_before: root-mean-square distance between watched vertices and where the latents can bring them, as a
             share of the watched motion, without the correction.
@@ -75,6 +79,7 @@ class Refinement:
 
     correction: Float[Tensor, "c w"] | None
     latents: Float[Tensor, "f k"] | None
+    frames: tuple[int, ...]
     basis: Float[Tensor, "k q"]
     misfit_before: float
     misfit: float
@@ -90,6 +95,8 @@ class _Watched:
     displacements: Float[Tensor, "1 f p 3"]
     seen: Float[Tensor, "1 f p 1"]
     """One where a frame shows a vertex, else zero."""
+    frames: tuple[int, ...]
+    """How many frames each observation has, one after the other."""
 
     @property
     def motion(self) -> float:
@@ -139,7 +146,7 @@ def refine(
     latents = _follow(before, rest, watched, basis)
     misfit_before = _misfit(before, rest, latents, watched)
     if watched.motion < SMALLEST_MOTION:
-        return Refinement(None, None, basis, misfit_before, misfit_before)
+        return Refinement(None, None, (), basis, misfit_before, misfit_before)
     generator = torch.Generator().manual_seed(seed)
     draws = encoded.parts[1] + KEPT_WIDTH * torch.randn(1, KEPT_DRAWS, rest.shape[-1], generator=generator).to(rest)
     correction = torch.zeros_like(prior.context[:1])
@@ -156,14 +163,15 @@ def refine(
         for step in range(STEPS):
             some = draws[:, torch.randint(KEPT_DRAWS, (KEPT_EACH_STEP,), generator=generator)]
             loss = _loss(corrected(step), before, rest, latents, some, watched) + _length(latents - rest, basis)
-            loss = loss + CONTEXT_PENALTY * correction.square().sum()
+            loss = loss + CONTEXT_PENALTY * correction.square().sum() + BENDING * _bending(latents - rest)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
     correction, latents = correction.detach(), latents.detach()
     with torch.no_grad():
         after = decoder(prior._replace(context=prior.context + correction))
-    return Refinement(correction[0], (latents - rest)[0], basis, misfit_before, _misfit(after, rest, latents, watched))
+    misfit = _misfit(after, rest, latents, watched)
+    return Refinement(correction[0], (latents - rest)[0], watched.frames, basis, misfit_before, misfit)
 
 
 def _loss(
@@ -207,6 +215,12 @@ def _length(latents: Float[Tensor, "1 f k"], basis: Float[Tensor, "k q"]) -> Flo
     along = latents @ basis
     across = latents - along @ basis.mT
     return (ALONG * along.square().sum(-1) + ACROSS * across.square().sum(-1)).mean() / basis.shape[0]
+
+
+def _bending(latents: Float[Tensor, "1 f k"]) -> Float[Tensor, ""]:
+    """(sum_i s_i)^2 / sum_i s_i^2 - 1, of the singular values s of the latents: 0 for a straight way through rest."""
+    sizes = torch.linalg.svdvals(latents[0])
+    return sizes.sum().square() / sizes.square().sum().clamp_min(1e-12) - 1.0
 
 
 @torch.no_grad()
@@ -255,6 +269,7 @@ def _watch(prepared: PreparedScan, observations: Sequence[MotionObservation], li
         tensor(prepared.drive_weight[vertices]),
         tensor(displacements)[None],
         tensor(seen)[None],
+        tuple(map(len, moved)),
     )
 
 

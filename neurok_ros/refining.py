@@ -13,7 +13,7 @@ import numpy as np
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.geometry import PointCloud, TriangleMesh
-from neurok_model.identification import LEARNED_MODEL_ERROR, RANGES, MotionObservation, checked_names
+from neurok_model.identification import LEARNED_MODEL_ERROR, RANGES, MotionObservation, checked_names, parameter_of
 from neurok_model.object_model import ObjectModel
 from neurok_model.predictor import Predictor
 from neurok_model.results import ObjectState
@@ -83,8 +83,8 @@ def refined_model(
     found = better.identify(observations, parameters, LEARNED_MODEL_ERROR)
     fitted = {}
     for name in found.names:
-        lower, upper = np.clip(found.interval(name), *RANGES[name])
-        fitted[name] = (float(getattr(found.physics, name)), float(lower), float(upper))
+        value, lower, upper = np.clip((found.value(name), *found.interval(name)), *RANGES[parameter_of(name)])
+        fitted[name] = (float(value), float(lower), float(upper))
     better = better.with_physics(found.physics)
     timings["identify"] = 1e3 * (time.perf_counter() - begin)
     return Refined(better, misfit_before, misfit, fitted, timings)

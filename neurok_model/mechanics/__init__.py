@@ -47,10 +47,12 @@ from neurok_model.mechanics.potentials import (
     Walls,
 )
 from neurok_model.mechanics.rollout import RolloutSettings, rollout, step_count
+from neurok_model.mechanics.stops import SeenMotion
 from neurok_model.mechanics.support import Support
 from neurok_model.mechanics.system import LagrangianSystem, PhasePoint, State
 from neurok_model.mechanics.trajectory import Rollout, Trajectories
 from neurok_model.mechanics.wall_damping import WallDamping, damping_of_walls
+from neurok_model.mechanics.watched import WatchedCoordinates
 from neurok_model.reduction.embedding import Embedding, FunctionEmbedding
 
 __all__ = [
@@ -93,6 +95,7 @@ __all__ = [
     "Rollout",
     "RolloutSettings",
     "RungeKutta4",
+    "SeenMotion",
     "Sphere",
     "State",
     "StaticEquilibrium",
@@ -107,6 +110,7 @@ __all__ = [
     "Viscous",
     "WallDamping",
     "Walls",
+    "WatchedCoordinates",
     "apply_impulse",
     "build_system",
     "contact_points",

@@ -24,6 +24,7 @@ from neurok_model.mechanics.potentials import (
     Walls,
 )
 from neurok_model.mechanics.self_weight import carrying_energy
+from neurok_model.mechanics.stops import SeenMotion
 from neurok_model.mechanics.support import Support
 from neurok_model.mechanics.system import CPU, LagrangianSystem
 from neurok_model.mechanics.wall_damping import damping_of_walls, require_restitution
@@ -128,6 +129,7 @@ def build_system(
     *,
     mass: float = 1.0,
     learned_latent_mass: Float[Tensor, "k k"] | None = None,
+    seen: SeenMotion | None = None,
     frame: FramedEmbedding | None = None,
     dtype: torch.dtype | None = None,
     batch_device: torch.device = CPU,
@@ -141,6 +143,7 @@ def build_system(
         configuration: which terms, and how strong.
         mass: of the whole object [kg], by which dry friction is measured.
         learned_latent_mass: what the networks lend to coordinates which they are unsure of [kg m^2]; None for none.
+        seen: what the object was seen to do, and where it stops then; None where it was not watched.
         frame: the free or pinned body that carries ``embedding``; None for an object whose base is fixed.
         dtype: of the mechanics; double on a CPU when left out, where it costs next to nothing and keeps the energy
             balance clean, and the embedding's own elsewhere.
@@ -154,8 +157,8 @@ def build_system(
         embedding = embedding.to(dtype or (torch.float64 if embedding.device.type == "cpu" else embedding.dtype))
     region = region.to(torch.zeros(1, dtype=embedding.dtype, device=embedding.device))
     mean_inertia = _mean_inertia(embedding, region)
-    latent = _latent_mass(embedding, settings, mean_inertia, learned_latent_mass)
-    potentials = _potentials(embedding, mass_moment, region, settings, mean_inertia, latent)
+    latent = _latent_mass(embedding, settings, mean_inertia, learned_latent_mass, seen)
+    potentials = _potentials(embedding, mass_moment, region, settings, mean_inertia, latent, seen)
     damping: list[Damping] = []
     if settings.damping_rate > 0.0:
         damping.append(MassProportional(settings.damping_rate))
@@ -184,14 +187,16 @@ def _potentials(
     settings: MechanicsConfiguration,
     mean_inertia: float,
     latent: Float[Tensor, "k k"],
+    seen: SeenMotion | None,
 ) -> list[Potential]:
     """The standard potentials of an object whose base is fixed."""
     rest = torch.zeros(embedding.embedding_dimension, dtype=embedding.dtype, device=embedding.device)
     acceleration = settings.gravity_at_scan().to(rest)
     gravity = Gravity.from_acceleration(acceleration, mass_moment.to(acceleration))
     potentials: list[Potential] = [gravity]
-    mean = region.mean if region.prior_mean is None else region.prior_mean
-    precision = region.precision if region.prior_precision is None else region.prior_precision
+    prior = region if seen is None else seen.region
+    mean = prior.mean if prior.prior_mean is None else prior.prior_mean
+    precision = prior.precision if prior.prior_precision is None else prior.prior_precision
     energy = mean_inertia * _angular(settings.prior_frequency) ** 2
     if settings.sag > 0.0:
         energy += float(carrying_energy(embedding, gravity, precision, settings.sag))
@@ -199,8 +204,8 @@ def _potentials(
         potentials.append(PriorDensity(energy, PriorRegion(mean, precision, region.radius)))
     support = None
     if settings.weight_on_stop:
-        trust = LagrangianSystem.trust_factor
-        support = Support.of_rest(embedding, gravity, mass_moment, latent, region, trust)
+        trust, watched = LagrangianSystem.trust_factor, None if seen is None else seen.watched
+        support = Support.of_rest(embedding, gravity, mass_moment, latent, region, trust, watched)
     if settings.static_equilibrium:
         held = potentials if support is None else [*potentials, support]
         potentials = [*held, StaticEquilibrium.balancing(embedding, held)]
@@ -208,7 +213,10 @@ def _potentials(
         potentials.append(Elastic(_angular(settings.elastic_frequency), rest))
     if settings.wall_frequency > 0.0 and settings.wall_width > 0.0:
         energy = 0.5 * mean_inertia * (_angular(settings.wall_frequency) * settings.wall_width) ** 2
-        potentials.append(Walls(energy, settings.wall_width, region))
+        rest_of_it = region if seen is None else seen.beside(region)
+        if rest_of_it is not None:
+            potentials.append(Walls(energy, settings.wall_width, rest_of_it))
+        potentials += () if seen is None else seen.stops
     return potentials
 
 
@@ -223,13 +231,18 @@ def _mean_inertia(embedding: Embedding, region: PriorRegion) -> float:
 
 
 def _latent_mass(
-    embedding: Embedding, settings: MechanicsConfiguration, mean_inertia: float, learned: Float[Tensor, "k k"] | None
+    embedding: Embedding,
+    settings: MechanicsConfiguration,
+    mean_inertia: float,
+    learned: Float[Tensor, "k k"] | None,
+    seen: SeenMotion | None,
 ) -> Float[Tensor, "k k"]:
     """The same for all directions, what the networks are unsure of, and what light ones lack then.
 
     What a push does to a direction of q, G^-1 J^T f, does not depend on how much of the surface it moves, so that
     directions which the decoder hardly uses take as large a part of it as those that it means. In the basis of G at
     rest, with what the networks add, whose eigenvalues are g_i, every direction is given max(0, share * max g - g_i).
+    What the object was seen to do is not unsure, see :meth:`WatchedCoordinates.latent_mass`.
     """
     jacobian = embedding.jacobian(torch.zeros(embedding.dimension, dtype=embedding.dtype, device=embedding.device))
     added = torch.zeros_like(jacobian.mT @ jacobian)
@@ -237,7 +250,10 @@ def _latent_mass(
         added = settings.learned_latent_mass * learned.to(added)
     inertia, basis = torch.linalg.eigh(jacobian.mT @ jacobian + added)
     lacking = (settings.smallest_inertia * inertia.max() - inertia).clamp_min(0.0)
-    return added + (basis * (settings.latent_mass_ratio * mean_inertia + lacking)) @ basis.mT
+    lent = added + (basis * lacking) @ basis.mT
+    if seen is not None:
+        lent = seen.watched.latent_mass(lent)
+    return lent + settings.latent_mass_ratio * mean_inertia * torch.eye(len(lent)).to(lent)
 
 
 def _angular(frequency: float) -> float:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neurok_model.mechanics.potentials import Gravity, Walls
+from neurok_model.mechanics.watched import WatchedCoordinates
 from neurok_model.reduction.embedding import Embedding
 from neurok_model.reduction.region import PriorRegion
 
@@ -49,6 +50,7 @@ class Support(Walls):
         latent: Float[Tensor, "k k"],
         region: PriorRegion,
         trust_factor: float,
+        watched: WatchedCoordinates | None = None,
     ) -> Support | None:
         """The support of the rest pose; None where gravity does nothing to it, or it has no inertia to be held.
 
@@ -61,6 +63,7 @@ class Support(Walls):
             latent: latent mass.
             region: how far the object moves,
             trust_factor: in multiples of its radius.
+            watched: what the object was seen to do: where it fell, nothing carries it, but perhaps another part.
         """
         still = torch.zeros_like(latent[0])
         y, jacobian = embedding.value_and_jacobian(still)
@@ -68,9 +71,18 @@ class Support(Walls):
         factor, failed = torch.linalg.cholesky_ex(jacobian.mT @ jacobian + latent)
         if failed:
             return None
-        upwards = torch.cholesky_solve(slope[:, None], factor)[:, 0]
-        pull = float((slope @ upwards).clamp_min(0.0).sqrt())
-        largest = float(gravity.acceleration.norm() * (mass_moment.to(slope) @ jacobian @ upwards).norm())
+
+        def fall(slope: Float[Tensor, " k"]) -> tuple[Float[Tensor, " k"], float, float]:
+            """Where a slope of the potential leads, how hard it pulls there, and how hard gravity could."""
+            upwards = torch.cholesky_solve(slope[:, None], factor)[:, 0]
+            pull = float((slope @ upwards).clamp_min(0.0).sqrt())
+            return upwards, pull, float(gravity.acceleration.norm() * (moment @ upwards).norm())
+
+        moment = mass_moment.to(slope) @ jacobian
+        upwards, pull, largest = fall(slope)
+        if watched is not None and pull > 0.0 and watched.falls(slope / pull, pull * pull / max(largest, 1e-12)):
+            slope = watched.across.mT.to(slope) @ slope
+            upwards, pull, largest = fall(slope)
         if not pull * pull > 1e-6 * largest:
             return None
         direction = upwards / pull

@@ -15,7 +15,7 @@ nearly all of the energy those are kept along which some part of the surface goe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -48,20 +48,6 @@ class ActiveSubspace:
     def directions_for(self, share: float) -> int:
         """Smallest number of directions that hold ``share`` of the spectrum."""
         return leading_count(self.spectrum, share)
-
-    def including(self, latents: Float[Tensor, "f k"], share: float = 0.99) -> ActiveSubspace:
-        """The subspace with the fewest more directions that let it hold ``share`` of given latents, squared.
-
-        Args:
-            latents: relative to the rest latent.
-            share: of their squared length.
-        """
-        latents = latents.to(self.basis)
-        outside = latents - latents @ self.basis @ self.basis.mT
-        _, sizes, directions = torch.linalg.svd(outside, full_matrices=False)
-        missed = outside.square().sum() - torch.cat((torch.zeros_like(sizes[:1]), sizes.square().cumsum(0)))
-        count = int((missed > (1.0 - share) * latents.square().sum()).sum())
-        return replace(self, basis=torch.cat((self.basis, directions[:count].mT), dim=1))
 
 
 def leading_count(spectrum: Float[Tensor, " k"], share: float) -> int:

@@ -22,6 +22,7 @@ from neurok_model.reduction.fitting import FitSamples, added_units, fit_smooth_m
 from neurok_model.reduction.region import PriorRegion
 from neurok_model.reduction.smooth_map import SmoothMap
 from neurok_model.reduction.snapshots import DecoderSnapshots, draw_configurations, draws_near, principal_modes
+from neurok_model.reduction.watched_subspace import watched_subspace
 
 MODE_SAMPLES = 512
 """Samples that the principal component analysis looks at: more of them change the modes no more."""
@@ -111,8 +112,8 @@ def compile_object(
         settings: how much work to spend.
         subspace: directions of the coordinates; the active subspace when left out.
         around: more configurations around which the decoder is sampled, whatever the prior says of them.
-        taken: latents that the object is known to take, relative to that of the scanned pose: the coordinates hold
-            them, and the decoder is sampled around them too.
+        taken: latents that the object was seen to take, relative to that of the scanned pose: the coordinates are
+            those of :func:`watched_subspace`, and the decoder is sampled around them too.
         limit: standard deviations of the prior at which each latent coordinate ends, where the prior is the object's
             own; None for a prior of which only a ball that holds 95 % is known.
         size: longest side of the object, metres; 0 where it does not matter how far a coordinate moves the surface.
@@ -120,18 +121,21 @@ def compile_object(
             surface is known.
     """
     settings = settings or CompilationSettings()
-    subspace = subspace or active_subspace(
-        displacement,
-        subspace_latents(rest_latent, prior_mean, settings.subspace_samples, generator),
-        masses,
-        settings.method,
-        settings.energy,
-        settings.maximum_dimension,
-        generator,
-        least_motion=settings.least_motion * size,
-    )
+    least_motion = settings.least_motion * size
+    if subspace is None:
+        subspace = active_subspace(
+            displacement,
+            subspace_latents(rest_latent, prior_mean, settings.subspace_samples, generator),
+            masses,
+            settings.method,
+            settings.energy,
+            settings.maximum_dimension,
+            generator,
+            least_motion=least_motion,
+        )
+        if taken is not None:
+            subspace = watched_subspace(subspace, taken, displacement, rest_latent, masses, least_motion)
     if taken is not None:
-        subspace = subspace.including(taken)
         known = taken.to(subspace.basis) @ subspace.basis
         around = known if around is None else torch.cat((around.to(known), known))
     basis = subspace.basis

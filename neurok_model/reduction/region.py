@@ -95,26 +95,26 @@ class PriorRegion:
         identity = torch.eye(basis.shape[1], dtype=torch.float64)
         return cls(centre, precision, float((limit**2 - missed).sqrt()), -basis.mT @ rest, identity)
 
-    def reaching(self, factor: float, along: Float[Tensor, " k"] | None = None) -> PriorRegion:
+    def reaching(self, factor: float, along: Float[Tensor, " k"] | None = None, behind: float = 1.0) -> PriorRegion:
         """The region of an object whose coordinates go ``factor`` times as far from the scanned pose q = 0.
 
         Args:
             factor: above 0.
-            along: unit vector towards which they do, while the region ends where it did on the other side; all of them
-                and either way when left out.
+            along: unit vector towards which they do; all of them and either way when left out.
+            behind: the factor of how far they go against ``along``; without it of no effect.
         """
         identity = torch.eye(self.dimension).to(self.mean)
         if along is None:
             return self._stretched(factor * identity, torch.zeros_like(self.mean))
         along = along.to(self.mean)
-        ahead, behind = self._ends(along)
-        longer = (factor * ahead + behind) / (ahead + behind)
+        front, back = self.ends(along)
+        longer = (factor * front + behind * back) / (front + back)
         stretch = identity + (longer - 1.0) * torch.outer(along, along)
-        fixed = -behind * along
-        return self._stretched(stretch, fixed - stretch @ fixed)
+        return self._stretched(stretch, (longer - behind) * back * along)
 
-    def _ends(self, along: Float[Tensor, " k"]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    def ends(self, along: Float[Tensor, " k"]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """How far the region goes from q = 0 along a unit vector, and against it."""
+        along = along.to(self.mean)
         square = along @ self.precision @ along
         offset = (along @ self.precision @ self.mean) / square
         room = (self.radius**2 - self.mean @ self.precision @ self.mean) / square

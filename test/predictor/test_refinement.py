@@ -186,6 +186,32 @@ def test_where_it_stops_is_found_from_a_push_against_the_stop(box: tuple[Predict
     assert low < reach < high
 
 
+def test_each_end_of_a_watched_way_is_found_alone(box: tuple[Predictor, ObjectModel]) -> None:
+    """Protects stops: a push against one end of the way that was watched tells where that end is, and leaves the other
+    as it was said to be.
+    """
+    predictor, model = box
+    quiet = PhysicsParameters(mass=0.5, gravity=(0.0, 0.0, 0.0), prior_frequency=0.0, damping_rate=5.0)
+    refined = predictor.refine(model, [lifted_top()]).model.with_physics(quiet)
+    ends = len(refined.parts.watched.factors(1.0)) * 2
+    push = [Push(model.rest_vertices[model.rest_vertices[:, 2].argmax()], (0.0, 0.0, 40.0), 0.2)]
+    free = refined.predict(push, horizon=0.3, step=STEP)
+    travel = np.asarray(free.q) @ refined.parts.watched.travel[0].numpy()
+    ahead = travel[np.abs(travel).argmax()] > 0.0
+    true = refined.with_physics(replace(quiet, reach=((0.6, 1.0) if ahead else (1.0, 0.6)) + (1.0,) * (ends - 2)))
+    motion = true.predict(push, horizon=0.3, step=STEP)
+    seen = MotionObservation(push, motion.times, motion.vertices().astype(np.float64))
+    found = refined.identify([seen], ("reach",))
+    assert found.names == tuple(f"reach[{index}]" for index in range(ends))
+    met, other = (0, 1) if ahead else (1, 0)
+    assert found.value(f"reach[{met}]") == pytest.approx(0.6, rel=0.05)
+    low, high = found.interval(f"reach[{other}]")
+    assert low < 1.0 < high
+    assert high / low > 2.0
+    with pytest.raises(NeurokError, match="reach"):
+        model.with_physics(replace(quiet, reach=(1.0, 2.0)))
+
+
 def test_it_reaches_only_as_far_as_it_is_said_to(box: tuple[Predictor, ObjectModel]) -> None:
     """Protects the meaning of the reach: draws of a model of half the reach are half as far from the scanned pose."""
     _, model = box

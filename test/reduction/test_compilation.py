@@ -13,6 +13,7 @@ from neurok_model.reduction import (
     compile_object,
 )
 from neurok_model.reduction.active_subspace import farthest_motion, leading_count
+from neurok_model.reduction.watched_subspace import watched_subspace
 
 LATENT = 10
 
@@ -144,11 +145,9 @@ def test_known_latents_are_among_the_coordinates():
     assert found.basis.shape == (LATENT, 1)
     other = torch.linalg.qr(torch.cat((found.basis, torch.randn(LATENT, 1)), dim=1))[0][:, 1]
     known = torch.tensor([[0.1], [0.5], [1.0]]) * (other + 0.3 * found.basis[:, 0])
-    wider = found.including(known)
-    assert wider.basis.shape == (LATENT, 2)
-    torch.testing.assert_close(wider.basis.mT @ wider.basis, torch.eye(2), atol=1e-5, rtol=0)
-    torch.testing.assert_close(known @ wider.basis @ wider.basis.mT, known, atol=1e-5, rtol=0)
-    assert wider.including(known).basis.shape == (LATENT, 2)
+    basis = watched_subspace(found, known, hinge_and_slide, torch.zeros(LATENT), MASSES).basis
+    torch.testing.assert_close(basis.mT @ basis, torch.eye(basis.shape[1]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(known @ basis @ basis.mT, known, atol=1e-5, rtol=0)
     settings = CompilationSettings(samples=200, test_samples=40, energy=0.5)
     start = (torch.Generator().manual_seed(0), settings)
     compiled = compile_object(hinge_and_slide, torch.zeros(LATENT), torch.zeros(LATENT), MASSES, *start, taken=known)
@@ -156,6 +155,30 @@ def test_known_latents_are_among_the_coordinates():
     moved = torch.einsum("ncr,br->bnc", compiled.modes, compiled.value(q))
     truth = hinge_and_slide(known) - hinge_and_slide(torch.zeros(1, LATENT))
     assert (moved - truth).norm() < 0.02 * truth.norm()
+
+
+def test_what_was_watched_moves_in_no_other_way():
+    """Protects refined objects: a lid that was seen to turn about one edge turns about no other one, and does not
+    slide, while the drawer beside it still can, however coordinates mix what they do.
+    """
+    along = torch.linspace(0.1, 1.0, 10)
+    motions = torch.zeros(4, 14, 3)
+    motions[0, :10, 2] = along
+    motions[1, :10, 2] = along - 1.1
+    motions[2, :10, 0] = 0.4
+    motions[3, 10:, 1] = 0.5
+    mixing = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(2)))[0]
+
+    def displacement(latents: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("bk,knx->bnx", latents @ mixing.mT, motions)
+
+    masses = torch.full((14,), 0.1)
+    everything = active_subspace(displacement, torch.randn(20, 4), masses)
+    assert everything.basis.shape == (4, 4)
+    known = torch.linspace(0.2, 1.0, 5)[:, None] * torch.tensor([1.0, 0.0, 0.0, 0.0]) @ mixing
+    basis = watched_subspace(everything, known, displacement, torch.zeros(4), masses).basis
+    assert basis.shape == (4, 2)
+    torch.testing.assert_close((basis @ basis.mT), mixing[[0, 3]].mT @ mixing[[0, 3]], atol=1e-4, rtol=0)
 
 
 def test_the_last_samples_are_for_what_is_nearly_good_enough():

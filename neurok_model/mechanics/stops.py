@@ -1,0 +1,77 @@
+"""Where the joints end of an object that was watched: every way in which it was seen to move has stops of its own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+
+from neurok_model.mechanics.potentials import Walls
+from neurok_model.mechanics.watched import WatchedCoordinates
+from neurok_model.reduction.embedding import Embedding
+from neurok_model.reduction.region import PriorRegion
+
+FREQUENCY = 12.0
+"""Hertz of a vibration whose depth in a stop is its width."""
+
+WIDTH = 0.1
+"""Depth of a stop, in standard deviations of the prior: it is known where it is, and is harder than a guess."""
+
+
+@dataclass(frozen=True)
+class SeenMotion:
+    """What an object was seen to do, and where it stops then.
+
+    Attributes:
+        watched: what it was seen to do.
+        region: how far it goes by what the networks say, and at least as far as it was seen to.
+        stops: a wall of two sides across each way.
+    """
+
+    watched: WatchedCoordinates
+    region: PriorRegion
+    stops: tuple[Walls, ...]
+
+    @classmethod
+    def of_object(
+        cls,
+        watched: WatchedCoordinates,
+        region: PriorRegion,
+        reach: float | tuple[float, ...],
+        embedding: Embedding,
+    ) -> SeenMotion:
+        """V = E (depth / w)^3 with E = 1/2 g (2 pi f w)^2 at either end of each way, g the inertia along it.
+
+        A way goes on as far as ``region`` does, or the object was seen to, times the factor of its end. Ends of
+        different joints do not depend on each other, as they would on an ellipsoid.
+
+        Args:
+            watched: what the object was seen to do.
+            region: how far it goes by what the networks say.
+            reach: factors, see ``PhysicsParameters.reach``.
+            embedding: y(q).
+
+        Raises:
+            NeurokError: INVALID_PARAMETER for another number of factors.
+        """
+        still = torch.zeros(embedding.dimension, dtype=embedding.dtype, device=embedding.device)
+        jacobian = embedding.jacobian(still)
+        region = watched.within(region).to(still)
+        walls = []
+        for index, (ahead, back) in enumerate(watched.factors(reach)):
+            way, travel = watched.ways[:, index].to(still), watched.travel[index].to(still)
+            front, rear = (float(end) for end in region.ends(way))
+            lower, upper = -back * rear, ahead * front
+            middle, half = 0.5 * (lower + upper), 0.5 * (upper - lower)
+            slab = PriorRegion(middle * way, torch.outer(travel, travel) / WIDTH**2, half / WIDTH)
+            inertia = float((jacobian @ way).square().sum())
+            walls.append(Walls(0.5 * inertia * (2.0 * math.pi * FREQUENCY * WIDTH) ** 2, 1.0, slab))
+        return cls(watched, region, tuple(walls))
+
+    def beside(self, region: PriorRegion) -> PriorRegion | None:
+        """The region of what the object was not seen to do, whatever it does of what it was; None where that is all."""
+        across = self.watched.across.to(region.mean)
+        if self.watched.directions.shape[1] == len(across):
+            return None
+        return replace(region, mean=across @ region.mean, precision=across.mT @ region.precision @ across)
