@@ -251,6 +251,13 @@ def fit_physics(
             start[index] = math.log(value)
             starts.append(start)
     before = residuals(stated)
+    ends = np.array([parameter_of(name) == "reach" for name in names])
+    if ends.any() and not ends.all():
+        # A heavier object would not get as far as its stops: where these are is looked for before all else.
+        only = tuple(name for name in names if parameter_of(name) == "reach")
+        start = centre.copy()
+        start[ends] = _levenberg_marquardt(residuals, stated, only, centre[ends], centre[ends], independent, floor)[0]
+        starts.append(start)
     fits = [_levenberg_marquardt(residuals, stated, names, start, centre, independent, floor) for start in starts]
     best, rows, jacobian, _ = min(fits, key=lambda fit: fit[3])
     variance = max(float(rows @ rows) / len(rows) + floor, 1e-16)

@@ -51,7 +51,8 @@ class ForwardEvaluation:
         families: names; every family in the folder, and the objects of metaworld, when left out.
         count: records per family, and per object of metaworld.
         model: whether the checkpoint is judged; without, only what needs none (the oracle and the baselines).
-        identify: whether parameters are identified from another poke, which takes most of the time.
+        identify: whether the object is watched after other pokes before it is predicted, which takes most of the time.
+        pokes: how many of these.
         identify_floating: whether parameters of floating objects are identified too, which takes dozens of predictions
             that machine code does not do; without, they are predicted with what is stated of them.
         assumed: what the model's mechanics take for granted.
@@ -67,6 +68,7 @@ class ForwardEvaluation:
     count: int = 1
     model: bool = True
     identify: bool = True
+    pokes: int = 3
     identify_floating: bool = False
     assumed: Assumptions = field(default_factory=Assumptions)
     films: Path | None = None
@@ -162,7 +164,7 @@ def evaluate_forward(configuration: ForwardEvaluation, console: Console) -> dict
                 motions = all_motions(
                     predictor,
                     sequence,
-                    identify=configuration.identify,
+                    pokes=configuration.pokes if configuration.identify else 0,
                     identify_floating=configuration.identify_floating,
                     assumed=configuration.assumed,
                 )

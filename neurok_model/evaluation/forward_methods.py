@@ -91,15 +91,15 @@ def all_motions(
     predictor: Predictor | None,
     sequence: MotionSequence,
     *,
-    identify: bool = True,
+    pokes: int = 3,
     identify_floating: bool = False,
     assumed: Assumptions = Assumptions(),
 ) -> dict[str, Motion]:
     """Every method's motion of one record; a method that does not apply is left out.
 
-    ``identified`` was watched after another poke: how it moves is corrected (:meth:`Predictor.refine`), then physical
-    parameters are fitted. ``parameters_identified`` fits them alone, to what the scan says. Where nothing is identified
-    (``identify`` is not set, no other poke moves the object, or it floats and ``identify_floating`` is not set), what
+    ``identified`` was watched after some other ``pokes``: how it moves is corrected (:meth:`Predictor.refine`), then
+    physical parameters are fitted. ``parameters_identified`` fits them alone, to what the scan says. Where nothing is
+    identified (there are no ``pokes``, none moves the object, or it floats and ``identify_floating`` is not set), what
     is stated stands.
 
     Constant velocity is told the true velocity over the first frame; no motion is told nothing. The oracle is told the
@@ -127,14 +127,15 @@ def all_motions(
         model = predictor.encode(scan, stated_physics(sequence, assumed))
         motions["ours"] = predicted(model, sequence)
         motions["identified"] = motions["parameters_identified"] = motions["ours"]
-        looks = identify and (identify_floating or bool(sequence.physics["anchored"]))
-        observation = another_poke(sequence) if looks else None
-        if observation is not None:
+        looks = identify_floating or bool(sequence.physics["anchored"])
+        seen = [another_poke(sequence, number) for number in range(pokes if looks else 0)]
+        observations = [observation for observation in seen if observation is not None]
+        if observations:
             held = model.physics.support == "anchored"
-            refined = predictor.refine(model, [observation]).model if held else model
+            refined = predictor.refine(model, observations).model if held else model
             for method, watched_model in (("parameters_identified", model), ("identified", refined)):
                 unknown = _unknown(sequence, model.physics, method)
-                found = watched_model.identify([observation], unknown, LEARNED_MODEL_ERROR)
+                found = watched_model.identify(observations, unknown, LEARNED_MODEL_ERROR)
                 motions[method] = predicted(watched_model.with_physics(found.physics), sequence)
     return motions
 

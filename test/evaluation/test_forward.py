@@ -85,6 +85,9 @@ def test_another_poke_shows_the_same_object_moving_otherwise(pokes: Path) -> Non
         assert seen is not None
         assert again is not None
         np.testing.assert_array_equal(seen.points, again.points)
+        other = another_poke(record, 1)
+        assert other is not None
+        assert np.abs(other.points - seen.points).max() > 0.02 * np.ptp(record.vertices[0], axis=0).max()
         size = np.ptp(record.vertices[0], axis=0).max()
         assert np.abs(seen.points[0] - record.vertices[0]).max() < 0.01 * size
         frame = len(seen.points) // 2
@@ -118,8 +121,8 @@ def test_watching_another_poke_corrects_the_motion_too(pokes: Path, tiny_checkpo
     """
     record = first(pokes, "dangling_rope")
     predictor = Predictor.load(tiny_checkpoint, device="cpu")
-    watched = all_motions(predictor, record)
-    unwatched = all_motions(predictor, record, identify=False)
+    watched = all_motions(predictor, record, pokes=1)
+    unwatched = all_motions(predictor, record, pokes=0)
     np.testing.assert_array_equal(watched["ours"], unwatched["ours"])
     np.testing.assert_array_equal(unwatched["identified"], unwatched["ours"])
     assert np.isfinite(watched["identified"]).all()
@@ -131,7 +134,7 @@ def test_the_command_compares_everything(
 ) -> None:
     """Protects `neurok eval forward`: every group, method and time in the JSON file, and a film per family."""
     # Identification has tests of its own and takes dozens of predictions.
-    monkeypatch.setattr(forward_methods, "another_poke", lambda sequence: None)
+    monkeypatch.setattr(forward_methods, "another_poke", lambda sequence, number: None)
     films, path = tmp_path / "films", tmp_path / "forward.json"
     arguments = ["--data", str(pokes), "--families", "lever", "--checkpoint", str(tiny_checkpoint)]
     assert main(["eval", "forward", *arguments, "--json", str(path), "--films", str(films)]) == 0

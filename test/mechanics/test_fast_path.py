@@ -14,10 +14,13 @@ from neurok_model.mechanics import (
     Rollout,
     RolloutSettings,
     RungeKutta4,
+    SeenMotion,
     State,
     Support,
     Variational,
     Viscous,
+    Walls,
+    WatchedCoordinates,
     build_system,
     fast_path,
     prepare,
@@ -41,13 +44,18 @@ def _normal(*shape: int, seed: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def _system(k: int = 4, h: int = 21, r: int = 7, **changes: float) -> LagrangianSystem:
+def _system(k: int = 4, h: int = 21, r: int = 7, watched: bool = False, **changes: float) -> LagrangianSystem:
     form = SmoothMap(
         0.3 * _normal(h, k, seed=1), _normal(h, seed=2), 0.05 * _normal(r, h, seed=3), 0.05 * _normal(r, k, seed=4)
     )
     region = PriorRegion(0.3 * torch.ones(k).double(), torch.eye(k).double(), 2.5)
     terms = {"elastic_frequency": 0.7, "damping_rate": 0.4, "wall_frequency": 1.0} | changes
-    return build_system(form, 0.1 * _normal(3, r, seed=5), region, MechanicsConfiguration(**terms))
+    seen = None
+    if watched:
+        jacobian = form.jacobian(torch.zeros(k).double())
+        coordinates = WatchedCoordinates(_normal(2, k, seed=6), (1, 1), jacobian.mT @ jacobian)
+        seen = SeenMotion.of_object(coordinates, region, (0.5, 0.4, 0.3, 0.6), form)
+    return build_system(form, 0.1 * _normal(3, r, seed=5), region, MechanicsConfiguration(**terms), seen=seen)
 
 
 def _loads(count: int, r: int, size: float, start: float, duration: float, seed: int) -> PointLoads:
@@ -123,6 +131,16 @@ def test_supports_agree() -> None:
     system = _system(weight_on_stop=True)
     assert any(isinstance(term, Support) for term in system.potentials)
     _assert_equal(*_both(system, start, Actions(2)), 1e-5)
+
+
+def test_stops_of_a_watched_object_agree() -> None:
+    """Protects what was watched: a wall across each of its ways besides that of everything else, all of them damped."""
+    start = State(torch.zeros(2, 4).double(), torch.tensor([[1.0], [6.0]]).double() * torch.ones(4).double())
+    system = _system(watched=True)
+    assert sum(isinstance(term, Walls) for term in system.potentials) == 3
+    ours, reference = _both(system, start, Actions(2))
+    assert ours.dissipated[1, -1] > 0.2 * ours.kinetic_energy[1, 0]
+    _assert_equal(ours, reference, 1e-5)
 
 
 def test_divergence_agrees() -> None:
