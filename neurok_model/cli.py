@@ -13,7 +13,7 @@ from neurok_model.commands import Compactness, Predict, Reconstruction
 from neurok_model.data.commands import Families, Generate, Inspect, Validate
 from neurok_model.errors import NeurokError
 from neurok_model.evaluation.ablation import AblationTable
-from neurok_model.evaluation.commands import InverseKinematics, Plausibility, Tangents, Triangulation
+from neurok_model.evaluation.commands import InverseKinematics, Plausibility, Tangents, Triangulation, Watching
 from neurok_model.evaluation.mechanics_commands import Energy, Forward
 from neurok_model.training import TrainingInterrupted, TrainingStopped
 from neurok_model.training.commands import Train, parse_train
@@ -28,6 +28,7 @@ class Evaluate:
         | Annotated[Plausibility, tyro.conf.subcommand("plausibility", prefix_name=False)]
         | Annotated[Triangulation, tyro.conf.subcommand("triangulation", prefix_name=False)]
         | Annotated[Tangents, tyro.conf.subcommand("tangents", prefix_name=False)]
+        | Annotated[Watching, tyro.conf.subcommand("watching", prefix_name=False)]
         | Annotated[Reconstruction, tyro.conf.subcommand("reconstruction", prefix_name=False)]
         | Annotated[Compactness, tyro.conf.subcommand("compactness", prefix_name=False)]
         | Annotated[AblationTable, tyro.conf.subcommand("ablation", prefix_name=False)]

@@ -159,7 +159,7 @@ class Predictor:
 
         Returns:
             The same scan with the same physical parameters under other coordinates: states of the model before are not
-            states of this one.
+            states of this one, and a ``reach`` of several ends begins anew.
 
         Raises:
             NeurokError: INVALID_PARAMETER for no observation, one of other vertices, a model not made from a scan, or
@@ -177,7 +177,9 @@ class Predictor:
         basis = model.parts.scanned_basis.to(self.device)
         found = refine(self.networks, prepared, basis, observations, self.seed)
         encoded = EncodedScan(self.networks, prepared, self.seed, found.correction)
-        better = self._made(prepared, encoded, model.physics, report, begin, watched=found)
+        # Where it ends was said of ways in which it was seen to move before.
+        physics = replace(model.physics, reach=1.0) if isinstance(model.physics.reach, tuple) else model.physics
+        better = self._made(prepared, encoded, physics, report, begin, watched=found)
         return RefinedModel(better, found.misfit_before, found.misfit)
 
     def _made(

@@ -14,6 +14,7 @@ from neurok_model.evaluation.plausibility import PlausibilityEvaluation, evaluat
 from neurok_model.evaluation.reporting import family_table, method_table, write_json
 from neurok_model.evaluation.tangents import TangentEvaluation, evaluate_tangents
 from neurok_model.evaluation.triangulation import TriangulationEvaluation, evaluate_triangulation
+from neurok_model.evaluation.watching import WatchingEvaluation, evaluate_watching
 
 
 @dataclass(frozen=True)
@@ -93,4 +94,24 @@ class Tangents:
         for group in ("overall", "metaworld"):
             if group in result:
                 console.print(method_table(result[group], f"motion about the scan, and the answer to pushes, {group}"))
+        write_json(self.json, result)
+
+
+@dataclass(frozen=True)
+class Watching:
+    """Watch one joint of objects, and see how near they come to poses that were not seen."""
+
+    configuration: Annotated[WatchingEvaluation, tyro.conf.arg(name="")] = field(default_factory=WatchingEvaluation)
+    json: Path | None = None
+    """File for the machine-readable result."""
+
+    def run(self, console: Console) -> None:
+        """Evaluate, print tables and write the JSON file."""
+        result = evaluate_watching(self.configuration, console)
+        for measure in ("between", "beyond"):
+            title = f"distance from poses {measure} those that were seen, share of the motion"
+            console.print(family_table(result["families"], measure, title))
+        for group in ("overall", "median", "metaworld"):
+            if group in result:
+                console.print(method_table(result[group], f"distance from true poses, share of the motion, {group}"))
         write_json(self.json, result)

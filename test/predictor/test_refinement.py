@@ -206,6 +206,8 @@ def test_each_end_of_a_watched_way_is_found_alone(box: tuple[Predictor, ObjectMo
     met, other = (0, 1) if ahead else (1, 0)
     assert found.value(f"reach[{met}]") == pytest.approx(0.6, rel=0.05)
     assert found.value(f"reach[{other}]") == pytest.approx(1.0, rel=0.05)
+    again = predictor.refine(refined.with_physics(found.physics), [lifted_top()]).model
+    assert again.physics.reach == 1.0
     with pytest.raises(NeurokError, match="reach"):
         model.with_physics(replace(quiet, reach=(1.0, 2.0)))
 
