@@ -171,7 +171,8 @@ class RefinedObject:
             before, as a share of the watched motion.
         misfit: the same as it is now.
         parameters: value, and lower and upper bound of the 95 % interval, of every physical parameter that was fitted,
-            in SI units.
+            in SI units; of ``reach`` for either end of each way in which the object was seen to move, "reach[0]" on,
+            "reach[1]" back, and so on.
         timings: milliseconds by stage, and ``round_trip`` as the client saw it.
     """
 

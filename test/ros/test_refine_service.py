@@ -14,7 +14,7 @@ from predictor.tiny_objects import box_scan, tiny_networks
 
 from neurok_model import Predictor, TriangleMesh
 from neurok_model.errors import ErrorCode
-from neurok_model.identification import MotionObservation
+from neurok_model.identification import RANGES, MotionObservation
 from neurok_model.mechanics import Push
 from neurok_model.networks import save_checkpoint
 from neurok_msgs.msg import ObjectState, WatchedMotion
@@ -86,8 +86,11 @@ def test_refined_object_replaces_the_scanned_one(
     refined = client.refine([slid(), slid(np.flatnonzero(UPPER))], ["reach"], frame_id="table")
     assert refined.object_id != box.object_id
     assert 0.0 <= refined.misfit <= refined.misfit_before
-    value, lower, upper = refined.parameters["reach"]
-    assert 0.2 <= lower <= value <= upper <= 5.0
+    ends = list(refined.parameters)
+    assert ends == [f"reach[{index}]" for index in range(len(ends))]
+    assert len(ends) in (2, 4)
+    for value, lower, upper in refined.parameters.values():
+        assert RANGES["reach"][0] <= lower <= value <= upper <= RANGES["reach"][1]
     assert {"refine", "compile", "identify", "prepare", "compute", "queue", "round_trip"} <= set(refined.timings)
 
     assert client.wait_for_object(refined.object_id).frame_id == "table"
