@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -168,6 +168,7 @@ def identify_physics(
     vertices: int,
     dimension: int,
     model_error: float = 0.0,
+    starts: Sequence[Mapping[str, float]] = (),
 ) -> IdentifiedPhysics:
     """Fit physical parameters to observed pokes; see ``ObjectModel.identify``.
 
@@ -179,6 +180,7 @@ def identify_physics(
         vertices: how many the scan has.
         dimension: number of reduced coordinates, as which each frame is counted.
         model_error: see ``ObjectModel.identify``.
+        starts: values at which a fit begins too, by name; those that are not fitted do not count.
 
     Raises:
         NeurokError: INVALID_PARAMETER for no observation, one of other vertices, a parameter that cannot be fitted, or
@@ -200,7 +202,8 @@ def identify_physics(
 
     independent = sum(len(observation.times) - 1 for observation in observations) * dimension
     motion = np.concatenate([moved[1:].ravel() for _, _, moved in seen])
-    return fit_physics(residuals, stated, names, independent, model_error**2 * float(np.mean(motion**2)))
+    floor = model_error**2 * float(np.mean(motion**2))
+    return fit_physics(residuals, stated, names, independent, floor, starts)
 
 
 def _compared(
@@ -228,7 +231,12 @@ def checked_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def fit_physics(
-    residuals: Residuals, stated: PhysicsParameters, names: tuple[str, ...], independent: int, floor: float = 0.0
+    residuals: Residuals,
+    stated: PhysicsParameters,
+    names: tuple[str, ...],
+    independent: int,
+    floor: float = 0.0,
+    more_starts: Sequence[Mapping[str, float]] = (),
 ) -> IdentifiedPhysics:
     """Most probable parameters by Levenberg-Marquardt on their logarithms, from several starts.
 
@@ -241,6 +249,7 @@ def fit_physics(
         names: which to fit.
         independent: number of independent measurements, at most N.
         floor: mean square that residuals have whatever the parameters are [m^2].
+        more_starts: see :func:`identify_physics`.
     """
     names = _every_end(stated, names)
     centre = np.array([_first_logarithm(stated, name) for name in names])
@@ -250,14 +259,22 @@ def fit_physics(
             start = centre.copy()
             start[index] = math.log(value)
             starts.append(start)
-    before = residuals(stated)
+    for values in more_starts:
+        start = centre.copy()
+        for index, name in enumerate(names):
+            start[index] = math.log(values[name]) if name in values else centre[index]
+        starts.append(start)
     ends = np.array([parameter_of(name) == "reach" for name in names])
     if ends.any() and not ends.all():
         # A heavier object would not get as far as its stops: where these are is looked for before all else.
         only = tuple(name for name in names if parameter_of(name) == "reach")
-        start = centre.copy()
-        start[ends] = _levenberg_marquardt(residuals, stated, only, centre[ends], centre[ends], independent, floor)[0]
-        starts.append(start)
+        for start in starts.copy():
+            first = start.copy()
+            first[ends] = _levenberg_marquardt(residuals, stated, only, start[ends], centre[ends], independent, floor)[
+                0
+            ]
+            starts.append(first)
+    before = residuals(stated)
     fits = [_levenberg_marquardt(residuals, stated, names, start, centre, independent, floor) for start in starts]
     best, rows, jacobian, _ = min(fits, key=lambda fit: fit[3])
     variance = max(float(rows @ rows) / len(rows) + floor, 1e-16)

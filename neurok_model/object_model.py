@@ -357,6 +357,7 @@ class ObjectModel:
             len(self.rest_vertices),
             self.region.dimension,
             model_error,
+            self._ends_that_were_seen(),
         )
 
     def estimate_state(
@@ -400,6 +401,13 @@ class ObjectModel:
         if watched is None:
             return self.physics
         return replace(self.physics, reach=tuple(each for ends in watched.factors(self.physics.reach) for each in ends))
+
+    def _ends_that_were_seen(self) -> list[dict[str, float]]:
+        """Each way ends where the object was seen to go farthest: where a fit of its ends may begin."""
+        if self.parts is None or self.parts.watched is None:
+            return []
+        reach = self.parts.watched.seen_reach(self.parts.region)
+        return [{f"reach[{index}]": factor for index, factor in enumerate(reach)}]
 
     def _region_of_all(self) -> PriorRegion:
         """The prior over all coordinates: a free base is anywhere within an arm's length."""

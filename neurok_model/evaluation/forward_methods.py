@@ -143,8 +143,9 @@ def all_motions(
 def _unknown(sequence: MotionSequence, stated: PhysicsParameters, method: str) -> tuple[str, ...]:
     """What is fitted: joints have no stiffness, everything else does, whatever it is stated by.
 
-    Of joints everything was told but where they end, which tells more once their motion is known.
+    Of joints the damping was told, and the mass, but not which parts carry it: the one of a part that was seen to move
+    is fitted, and where its motion ends. What was only scanned has no motion of which the ends could be told.
     """
     if sequence.kind is ObjectKind.ARTICULATED:
-        return ("reach",) if method == "identified" else ("mass", "damping_rate")
+        return ("reach", "mass") if method == "identified" else ("mass", "damping_rate")
     return ("mass", "sag" if stated.sag > 0.0 else "prior_frequency", "damping_rate")

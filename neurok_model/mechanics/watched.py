@@ -24,6 +24,9 @@ LEVEL = 0.1
 ROUNDS = 16
 """Configurations to which a region is stretched, at most."""
 
+HARDLY = 0.05
+"""Share of a way back or on that says nothing of where it ends."""
+
 APART = 0.3
 """Sine of the angle to the ways before it from which a way is another one."""
 
@@ -161,6 +164,20 @@ class WatchedCoordinates:
         for index, (ahead, back) in enumerate(self.factors(reach)):
             region = region.reaching(ahead, self.ways[:, index], back)
         return region
+
+    def seen_reach(self, region: PriorRegion) -> tuple[float, ...]:
+        """Factors of ``reach`` by which every way ends where the object was seen to go farthest; 1 where it did not go.
+
+        Args:
+            region: what the networks say.
+        """
+        region, travel = self.within(region), self.taken @ self.travel.mT
+        found = []
+        for index, way in enumerate(self.ways.mT):
+            for sign, end in zip((1.0, -1.0), region.ends(way), strict=True):
+                share = float((sign * travel[:, index]).max() / end)
+                found.append(share if share > HARDLY else 1.0)
+        return tuple(found)
 
     def factors(self, reach: float | tuple[float, ...]) -> list[tuple[float, float]]:
         """Those of either end of each way.

@@ -178,6 +178,20 @@ def test_every_way_ends_where_it_does() -> None:
     assert bool(((potential > 0.0).mT == outside).all())
 
 
+def test_ways_may_end_where_they_were_seen_to_turn_back() -> None:
+    """Protects where fits begin: an end is at the farthest that was seen, and where nothing went it stays as it is."""
+    body = lid_and_weight()
+    angles = torch.tensor([[3.0], [-1.5], [0.5]]).double()
+    both = watched(body, angles * MIXING[:1], torch.tensor([[2.4], [-0.1]]).double() * MIXING[1:])
+    reach = both.seen_reach(region())
+    torch.testing.assert_close(torch.tensor(reach), torch.tensor((0.5, 0.25, 0.4, 1.0)))
+    walls = SeenMotion.of_object(both, region(), reach, body).stops
+    at_ends = torch.cat((3.0 * MIXING[:1], -1.5 * MIXING[:1], 2.4 * MIXING[1:], -6.0 * MIXING[1:]))
+    inside, beyond = (torch.stack([wall.value(share * at_ends) for wall in walls]).sum(0) for share in (0.99, 1.01))
+    assert bool((inside == 0.0).all())
+    assert bool((beyond > 0.0).all())
+
+
 def test_one_reach_or_one_for_each_end() -> None:
     """Protects users with an error that names the field."""
     body = lid_and_weight()

@@ -212,6 +212,24 @@ def test_each_end_of_a_watched_way_is_found_alone(box: tuple[Predictor, ObjectMo
         model.with_physics(replace(quiet, reach=(1.0, 2.0)))
 
 
+def test_a_stop_is_not_taken_for_a_heavy_object(box: tuple[Predictor, ObjectModel]) -> None:
+    """Protects fits of mass and reach together: what was turned back early would look heavy if stops were not tried."""
+    predictor, model = box
+    quiet = PhysicsParameters(mass=0.5, gravity=(0.0, 0.0, 0.0), prior_frequency=0.0, damping_rate=5.0)
+    refined = predictor.refine(model, [lifted_top()]).model.with_physics(quiet)
+    ends = 2 * len(refined.parts.watched.factors(1.0))
+    true = refined.with_physics(replace(quiet, reach=ends * (0.4,)))
+    seen = []
+    for force in (8.0, -50.0):
+        push = [Push(model.rest_vertices[model.rest_vertices[:, 2].argmax()], (0.0, 0.0, force), 0.2)]
+        motion = true.predict(push, horizon=0.4, step=STEP)
+        seen.append(MotionObservation(push, motion.times, motion.vertices().astype(np.float64)))
+    lighter = refined.with_physics(replace(quiet, mass=0.2))
+    found = lighter.identify(seen, ("reach", "mass"))
+    assert found.physics.mass == pytest.approx(0.5, rel=0.1)
+    assert found.residual < 0.1 * found.residual_before
+
+
 def test_it_reaches_only_as_far_as_it_is_said_to(box: tuple[Predictor, ObjectModel]) -> None:
     """Protects the meaning of the reach: draws of a model of half the reach are half as far from the scanned pose."""
     _, model = box
