@@ -19,7 +19,9 @@ from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.evaluation.compactness import CompactnessEvaluation, evaluate_compactness
 from neurok_model.evaluation.reconstruction import ReconstructionEvaluation, evaluate_reconstruction
 from neurok_model.geometry import PointCloud, TriangleMesh
+from neurok_model.identification import LEARNED_MODEL_ERROR, MotionObservation
 from neurok_model.mechanics import Push, prepare
+from neurok_model.motion_files import read_motion
 from neurok_model.object_model import ObjectModel
 from neurok_model.physics import PhysicsParameters
 from neurok_model.predictor import Predictor
@@ -40,7 +42,8 @@ class Predict:
         duration: seconds that the force acts.
         horizon: seconds to look ahead.
         step: seconds between frames.
-        output: file for the frames (npz: times, vertices, triangles, q, energies).
+        output: file for the frames (npz: times, vertices, triangles, q, energies, and the push as in
+            :mod:`neurok_model.motion_files`).
         checkpoint: safetensors file; the packaged weights when left out.
         device: "auto", "cpu" or "cuda".
         seed: of the surface points.
@@ -49,6 +52,9 @@ class Predict:
         exact: move the object by the network itself in every step instead of by its compiled map; minutes, to check.
         refit: where the motion leaves what the object was compiled for, fit it there and predict again.
         profile: show where the time went.
+        watched: npz files of motions of the object that were watched before, by which it is corrected; see
+            :mod:`neurok_model.motion_files`. What this command writes is one.
+        identify: physical parameters to fit to these then, where the files say what was done: reach, mass, ...
         physics: mass, gravity, stiffness and damping.
     """
 
@@ -66,13 +72,22 @@ class Predict:
     exact: bool = False
     refit: bool = False
     profile: bool = False
+    watched: tuple[Path, ...] = ()
+    identify: tuple[str, ...] = ()
     physics: PhysicsParameters = field(default_factory=PhysicsParameters)
 
     def run(self, console: Console) -> None:
-        """Encode, predict and write."""
+        """Encode, predict and write.
+
+        Raises:
+            NeurokError: for what cannot be read, predicted or fitted.
+        """
+        if self.identify and not self.watched:
+            raise NeurokError(ErrorCode.INVALID_PARAMETER, "identify", self.identify, "none without --watched")
         stages = Stopwatch()
         with stages("read"):
             scan = read_scan(self.scan)
+            motions = [read_motion(path) for path in self.watched]
         with stages("load"):
             predictor = Predictor.load(
                 self.checkpoint, device=self.device, seed=self.seed, cache=cache_called(self.cache)
@@ -81,6 +96,8 @@ class Predict:
         with console.status("encoding"):
             model = predictor.encode(scan, self.physics, exact=self.exact)
         stages.add(model.timings)
+        if motions:
+            model = self._after_watching(predictor, model, motions, stages, console)
         push = Push(self.point, self.force, self.duration)
         with console.status("predicting"):
             prediction = model.predict([push], horizon=self.horizon, step=self.step, refit=self.refit)
@@ -97,6 +114,28 @@ class Predict:
         if self.profile:
             console.print(stages.table())
 
+    def _after_watching(
+        self,
+        predictor: Predictor,
+        model: ObjectModel,
+        motions: list[MotionObservation],
+        stages: Stopwatch,
+        console: Console,
+    ) -> ObjectModel:
+        """The object, corrected by motions that were watched."""
+        with console.status("watching"), stages("refine"):
+            refined = predictor.refine(model, motions)
+        model = refined.model
+        console.print(f"the watched motion is followed to {refined.misfit:.1%}, before to {refined.misfit_before:.1%}")
+        if not self.identify:
+            return model
+        with console.status("fitting"), stages("identify"):
+            found = model.identify(motions, self.identify, LEARNED_MODEL_ERROR)
+        for name in found.names:
+            lower, upper = found.interval(name)
+            console.print(f"{name} = {found.value(name):.3g} ({lower:.3g} to {upper:.3g})")
+        return model.with_physics(found.physics)
+
     def _write(self, model: ObjectModel, prediction: Prediction, vertices: np.ndarray) -> None:
         """Write the frames."""
         self.output.parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +147,10 @@ class Predict:
             q=prediction.q,
             kinetic_energy=prediction.kinetic_energy,
             potential_energy=prediction.potential_energy,
+            points=np.array([self.point]),
+            forces=np.array([self.force]),
+            starts=np.zeros(1),
+            durations=np.array([self.duration]),
         )
 
 

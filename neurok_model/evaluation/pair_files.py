@@ -6,13 +6,13 @@ indices that count from 0. Row i of both arrays of vertices is the same point of
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from neurok_model.array_files import read_arrays
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.geometry import TriangleMesh
 
@@ -45,7 +45,7 @@ def read_pair(path: Path) -> PosePair:
     Raises:
         NeurokError: INVALID_MESH or IMPLAUSIBLE_SCALE, naming the file and the array that is wrong.
     """
-    arrays = _arrays(path)
+    arrays = read_arrays(path, NAMES, ErrorCode.INVALID_MESH)
     rest, triangles, target = (arrays[name] for name in NAMES)
     for name in NAMES:
         wanted = "iu" if name == "triangles" else "fiu"
@@ -65,22 +65,6 @@ def read_pair(path: Path) -> PosePair:
         index = int(np.argmin(finite))
         raise _refusal(path, f"target_vertices[{index}]", target[index].tolist(), "finite coordinates in metres")
     return PosePair(checked.vertices, checked.triangles, target)
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise _refusal(path, "file", "a single array", "an npz file with " + ", ".join(NAMES))
-            missing = [name for name in NAMES if name not in file.files]
-            if missing:
-                raise _refusal(path, "file", f"no {', '.join(missing)}", "an npz file with " + ", ".join(NAMES))
-            return {name: file[name] for name in NAMES}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, SyntaxError, TypeError, MemoryError) as error:
-        if isinstance(error, NeurokError):
-            raise
-        reason = f"{type(error).__name__}: {error}"
-        raise _refusal(path, "file", reason, "a readable npz file of plain numbers") from error
 
 
 def _refusal(path: Path, field: str, value: object, allowed: str) -> NeurokError:

@@ -31,6 +31,29 @@ def test_predict_writes_the_frames_of_a_mesh_file(tmp_path, capsys):
         assert np.isfinite(archive["vertices"]).all()
 
 
+def test_what_was_watched_corrects_what_is_predicted(tmp_path, capsys):
+    """Protects `neurok predict --watched`: the command's own output is a motion that can be watched, what was fitted is
+    said, the prediction is another one then; and nothing can be fitted to nothing.
+    """
+    write_box(tmp_path / "scan.obj")
+    seen, again = tmp_path / "seen.npz", tmp_path / "again.npz"
+    push = ["--point", "0", "0", "0.15", "--force", "40", "0", "0", "--horizon", "0.3"]
+    weights = ["predict", str(tmp_path / "scan.obj"), *push]
+    assert main([*weights, "--physics.mass", "0.3", "--output", str(seen)]) == 0
+    capsys.readouterr()
+    assert main([*weights, "--watched", str(seen), "--identify", "mass", "--output", str(again)]) == 0
+    said = capsys.readouterr().out
+    assert "is followed to" in said
+    assert "mass = " in said
+    unwatched = tmp_path / "unwatched.npz"
+    assert main([*weights, "--output", str(unwatched)]) == 0
+    with np.load(unwatched) as first, np.load(again) as second:
+        assert np.isfinite(second["vertices"]).all()
+        assert np.abs(second["vertices"][-1] - first["vertices"][-1]).max() > 1e-3
+    assert main([*weights, "--identify", "mass"]) == 1
+    assert "--watched" in capsys.readouterr().err
+
+
 def test_errors_are_sentences_and_an_exit_status(tmp_path, capsys):
     """Protects users at the shell: a contact in the air, or no mesh at all, is one readable line, not a traceback."""
     write_box(tmp_path / "scan.obj")
