@@ -198,6 +198,13 @@ def _potentials(
     mean = prior.mean if prior.prior_mean is None else prior.prior_mean
     precision = prior.precision if prior.prior_precision is None else prior.prior_precision
     energy = mean_inertia * _angular(settings.prior_frequency) ** 2
+    if seen is not None and energy > 0.0:
+        along = PriorRegion(mean, seen.inertia, region.radius)
+        potentials.append(PriorDensity(_angular(settings.prior_frequency) ** 2, along))
+        across = seen.watched.across.to(mean)
+        precision_beside = across.mT @ precision @ across
+        potentials.append(PriorDensity(energy, PriorRegion(mean, precision_beside, region.radius)))
+        energy = 0.0
     if settings.sag > 0.0:
         energy += float(carrying_energy(embedding, gravity, precision, settings.sag))
     if energy > 0.0:
@@ -250,10 +257,10 @@ def _latent_mass(
         added = settings.learned_latent_mass * learned.to(added)
     inertia, basis = torch.linalg.eigh(jacobian.mT @ jacobian + added)
     lacking = (settings.smallest_inertia * inertia.max() - inertia).clamp_min(0.0)
-    lent = added + (basis * lacking) @ basis.mT
-    if seen is not None:
-        lent = seen.watched.latent_mass(lent)
-    return lent + settings.latent_mass_ratio * mean_inertia * torch.eye(len(lent)).to(lent)
+    lent = added + (basis * (settings.latent_mass_ratio * mean_inertia + lacking)) @ basis.mT
+    if seen is None:
+        return lent
+    return seen.watched.latent_mass(lent) + settings.latent_mass_ratio * seen.inertia
 
 
 def _angular(frequency: float) -> float:

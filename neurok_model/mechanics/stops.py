@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from neurok_model.mechanics.potentials import Walls
 from neurok_model.mechanics.watched import WatchedCoordinates
@@ -27,11 +29,13 @@ class SeenMotion:
         watched: what it was seen to do.
         region: how far it goes by what the networks say, and at least as far as it was seen to.
         stops: a wall of two sides across each way.
+        inertia: [k, k], sum_i g_i T_i^T T_i: of each way alone, in the scanned pose [kg m^2].
     """
 
     watched: WatchedCoordinates
     region: PriorRegion
     stops: tuple[Walls, ...]
+    inertia: Float[Tensor, "k k"]
 
     @classmethod
     def of_object(
@@ -58,7 +62,7 @@ class SeenMotion:
         still = torch.zeros(embedding.dimension, dtype=embedding.dtype, device=embedding.device)
         jacobian = embedding.jacobian(still)
         region = watched.within(region).to(still)
-        walls = []
+        walls, along = [], torch.zeros(len(still), len(still)).to(still)
         for index, (ahead, back) in enumerate(watched.factors(reach)):
             way, travel = watched.ways[:, index].to(still), watched.travel[index].to(still)
             front, rear = (float(end) for end in region.ends(way))
@@ -66,8 +70,9 @@ class SeenMotion:
             middle, half = 0.5 * (lower + upper), 0.5 * (upper - lower)
             slab = PriorRegion(middle * way, torch.outer(travel, travel) / WIDTH**2, half / WIDTH)
             inertia = float((jacobian @ way).square().sum())
+            along = along + inertia * torch.outer(travel, travel)
             walls.append(Walls(0.5 * inertia * (2.0 * math.pi * FREQUENCY * WIDTH) ** 2, 1.0, slab))
-        return cls(watched, region, tuple(walls))
+        return cls(watched, region, tuple(walls), along)
 
     def beside(self, region: PriorRegion) -> PriorRegion | None:
         """The region of what the object was not seen to do, whatever it does of what it was; None where that is all."""
