@@ -81,6 +81,13 @@ class ObjectParts:
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "reach", physics.reach, "one number: it was not watched")
         return self.region if physics.reach == 1.0 else self.region.reaching(physics.reach)
 
+    def trusted_region(self, physics: PhysicsParameters) -> PriorRegion:
+        """Where the mechanics may go: what was watched and stops early is turned back there, but known beyond it."""
+        if self.watched is None:
+            return self.region_of(physics)
+        factors = self.watched.factors(physics.reach)
+        return self.watched.reaching(self.region, tuple(max(1.0, each) for ends in factors for each in ends))
+
     def of_mass(self, mass: float) -> ObjectParts:
         """The same object of another mass: y, in sqrt(kg) m, grows with the root of it, and Phi shrinks."""
         root = (mass / self.mass) ** 0.5
@@ -129,7 +136,7 @@ class ObjectParts:
         system = build_system(
             inner,
             moment,
-            parts.region_of(physics),
+            parts.trusted_region(physics),
             physics,
             mass=physics.mass,
             learned_latent_mass=parts.latent_mass,

@@ -92,12 +92,16 @@ class WatchedCoordinates:
         within = self.taken @ self.directions
         straight = [some for some in map(principal_directions, within.split(self.frames)) if some.shape[1] == 1]
         lengths = [float((within @ some).square().sum()) for some in straight]
-        ordered = [straight[index] for index in sorted(range(len(straight)), key=lambda i: -lengths[i])]
+        straight = [straight[index] for index in sorted(range(len(straight)), key=lambda i: -lengths[i])]
+        candidates = [*straight, *torch.eye(within.shape[1]).to(within).split(1, dim=1)]
         chosen = within.new_zeros(within.shape[1], 0)
-        for way in (*ordered, *torch.eye(within.shape[1]).to(within).split(1, dim=1)):
+        while chosen.shape[1] < len(chosen):
             known = torch.linalg.qr(chosen).Q
-            if chosen.shape[1] < len(chosen) and float((way - known @ (known.mT @ way)).norm()) > APART:
-                chosen = torch.cat((chosen, way), dim=1)
+            apart = [float((way - known @ (known.mT @ way)).norm()) for way in candidates]
+            # The one that is most another one than those before; of observations first, as far as they go.
+            seen = [index for index in range(len(straight)) if apart[index] > APART]
+            among = seen or range(len(candidates))
+            chosen = torch.cat((chosen, candidates[max(among, key=lambda index: round(apart[index], 6))]), dim=1)
         went = torch.linalg.solve(chosen, within.mT)
         farthest = went.gather(1, went.abs().argmax(dim=1, keepdim=True))
         return self.directions @ (chosen * torch.where(farthest < 0.0, -1.0, 1.0).mT)
