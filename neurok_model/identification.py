@@ -270,9 +270,8 @@ def fit_physics(
         only = tuple(name for name in names if parameter_of(name) == "reach")
         for start in starts.copy():
             first = start.copy()
-            first[ends] = _levenberg_marquardt(residuals, stated, only, start[ends], centre[ends], independent, floor)[
-                0
-            ]
+            fit = _levenberg_marquardt(residuals, stated, only, start[ends], centre[ends], independent, floor)
+            first[ends] = fit[0]
             starts.append(first)
     before = residuals(stated)
     fits = [_levenberg_marquardt(residuals, stated, names, start, centre, independent, floor) for start in starts]

@@ -15,6 +15,7 @@ from neurok_model.data.families import build_object
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.geometry import TriangleMesh
 from neurok_model.identification import MotionObservation
+from neurok_model.mechanics import Outcome
 from neurok_model.results import ObjectState
 
 STEP = 1.0 / 60.0
@@ -206,6 +207,8 @@ def test_each_end_of_a_watched_way_is_found_alone(box: tuple[Predictor, ObjectMo
     met, other = (0, 1) if ahead else (1, 0)
     assert found.value(f"reach[{met}]") == pytest.approx(0.6, rel=0.05)
     assert found.value(f"reach[{other}]") == pytest.approx(1.0, rel=0.05)
+    short = refined.with_physics(replace(quiet, reach=ends * (0.05,)))
+    assert short.predict(push, horizon=0.3, step=STEP).outcome is not Outcome.DIVERGED
     again = predictor.refine(refined.with_physics(found.physics), [lifted_top()]).model
     assert again.physics.reach == 1.0
     with pytest.raises(NeurokError, match="reach"):
