@@ -262,7 +262,8 @@ def fit_physics(
     for values in more_starts:
         start = centre.copy()
         for index, name in enumerate(names):
-            start[index] = math.log(values[name]) if name in values else centre[index]
+            if name in values:
+                start[index] = math.log(values[name])
         starts.append(start)
     ends = np.array([parameter_of(name) == "reach" for name in names])
     if ends.any() and not ends.all():

@@ -109,8 +109,7 @@ class WatchedCoordinates:
     @cached_property
     def travel(self) -> Float[Tensor, "m k"]:
         """T, by which T q is how far q is along each of the ways; zero for what does not move the watched points."""
-        into = self._into
-        return torch.linalg.solve(self.directions.mT @ self.ways, into)
+        return torch.linalg.solve(self.directions.mT @ self.ways, self._into)
 
     @cached_property
     def across(self) -> Float[Tensor, "k k"]:
