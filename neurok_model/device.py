@@ -28,3 +28,11 @@ def choose_device(name: str) -> torch.device:
         if torch.cuda.is_available()
         else "auto or cpu (no CUDA device is available)",
     )
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether a device has instructions for products of bfloat16; emulated they are many times slower than float32."""
+    if device.type == "cuda":
+        return True
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

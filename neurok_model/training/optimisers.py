@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.networks import blocks
+from neurok_model.training.muon import Muon
 
 OptimiserName = Literal["adamw", "muon"]
 
@@ -118,7 +119,7 @@ def make_optimisers(
         muon_learning_rate: peak learning rate of Muon.
 
     Raises:
-        NeurokError: ``INVALID_PARAMETER`` for another name, or "muon" where PyTorch does not have it (before 2.9).
+        NeurokError: ``INVALID_PARAMETER`` for another name.
     """
     if kind not in ("adamw", "muon"):
         raise NeurokError(ErrorCode.INVALID_PARAMETER, "optimiser", kind, "adamw or muon")
@@ -128,20 +129,7 @@ def make_optimisers(
         "adamw": torch.optim.AdamW(others, lr=learning_rate, weight_decay=weight_decay, betas=BETAS)
     }
     if hidden:
-        if not hasattr(torch.optim, "Muon"):
-            raise NeurokError(
-                ErrorCode.INVALID_PARAMETER,
-                "optimiser",
-                f"muon with PyTorch {torch.__version__}",
-                "PyTorch 2.9 or later",
-            )
-        optimisers["muon"] = torch.optim.Muon(
-            hidden,
-            lr=muon_learning_rate,
-            weight_decay=weight_decay,
-            momentum=MUON_MOMENTUM,
-            adjust_lr_fn="match_rms_adamw",
-        )
+        optimisers["muon"] = Muon(hidden, muon_learning_rate, weight_decay, MUON_MOMENTUM)
     return Optimisers(networks, optimisers)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from neurok_model.device import choose_device
+from neurok_model.device import choose_device, multiplies_bfloat16
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.training.configuration import TrainingConfiguration
 
@@ -133,10 +133,4 @@ def _make_fabric(device: torch.device, processes: int, machines: int) -> Fabric:
 
 
 def _lower_precision(name: str, device: torch.device) -> bool:
-    if name != "auto":
-        return name == "bfloat16"
-    if device.type == "cuda":
-        return True
-    # Without these instructions bfloat16 is emulated, and slower than float32.
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return name == "bfloat16" or (name == "auto" and multiplies_bfloat16(device))
