@@ -42,7 +42,7 @@ class ObjectParts:
         mass_moment: [3, r], sum_i m_i Phi_i.
         point_modes: [N, 3, r], Phi at the surface points.
         vertex_modes: gives Phi at the vertices, [n, 3, r].
-        region: the prior over q, as the networks say it.
+        region: the prior over q, as the networks say it, and at least as far as the object was seen to go.
         mass: kg.
         latent_mass: inertia that the networks lend to coordinates they are unsure of, for that mass [kg m^2].
         surface: makes the surface from the arguments of ``ReducedSurface``; another one where vertices do not follow

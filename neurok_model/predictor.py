@@ -298,7 +298,7 @@ class Predictor:
             compiled.mass_moment,
             compiled.modes,
             cache(vertex_modes),
-            compiled.region,
+            compiled.region if seen is None else seen.within(compiled.region),
             mass=1.0,
             latent_mass=compiled.latent_mass,
             memory_limit=self.memory_limit,

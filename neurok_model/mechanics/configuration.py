@@ -194,16 +194,11 @@ def _potentials(
     acceleration = settings.gravity_at_scan().to(rest)
     gravity = Gravity.from_acceleration(acceleration, mass_moment.to(acceleration))
     potentials: list[Potential] = [gravity]
-    prior = region if seen is None else seen.region
-    mean = prior.mean if prior.prior_mean is None else prior.prior_mean
-    precision = prior.precision if prior.prior_precision is None else prior.prior_precision
-    energy = mean_inertia * _angular(settings.prior_frequency) ** 2
-    if seen is not None and energy > 0.0:
-        along = PriorRegion(mean, seen.inertia, region.radius)
-        potentials.append(PriorDensity(_angular(settings.prior_frequency) ** 2, along))
-        across = seen.watched.across.to(mean)
-        precision_beside = across.mT @ precision @ across
-        potentials.append(PriorDensity(energy, PriorRegion(mean, precision_beside, region.radius)))
+    mean, precision = (region if seen is None else seen.region).prior
+    rate = _angular(settings.prior_frequency)
+    energy = mean_inertia * rate**2
+    if seen is not None and rate > 0.0:
+        potentials += seen.springs(rate, mean_inertia)
         energy = 0.0
     if settings.sag > 0.0:
         energy += float(carrying_energy(embedding, gravity, precision, settings.sag))
@@ -220,10 +215,10 @@ def _potentials(
         potentials.append(Elastic(_angular(settings.elastic_frequency), rest))
     if settings.wall_frequency > 0.0 and settings.wall_width > 0.0:
         energy = 0.5 * mean_inertia * (_angular(settings.wall_frequency) * settings.wall_width) ** 2
-        rest_of_it = region if seen is None else seen.beside(region)
-        if rest_of_it is not None:
-            potentials.append(Walls(energy, settings.wall_width, rest_of_it))
-        potentials += () if seen is None else seen.stops
+        if seen is None:
+            potentials.append(Walls(energy, settings.wall_width, region))
+        else:
+            potentials += seen.walls(energy, settings.wall_width, region)
     return potentials
 
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neurok_model.mechanics.potentials import Walls
+from neurok_model.mechanics.potentials import Potential, PriorDensity, Walls
 from neurok_model.mechanics.watched import WatchedCoordinates
 from neurok_model.reduction.embedding import Embedding
 from neurok_model.reduction.region import PriorRegion
@@ -47,12 +47,12 @@ class SeenMotion:
     ) -> SeenMotion:
         """V = E (depth / w)^3 with E = 1/2 g (2 pi f w)^2 at either end of each way, g the inertia along it.
 
-        A way goes on as far as ``region`` does, or the object was seen to, times the factor of its end. Ends of
-        different joints do not depend on each other, as they would on an ellipsoid.
+        A way goes on as far as ``region`` does, times the factor of its end. Ends of different joints do not depend on
+        each other, as they would on an ellipsoid.
 
         Args:
             watched: what the object was seen to do.
-            region: how far it goes by what the networks say.
+            region: one that holds it.
             reach: factors, see ``PhysicsParameters.reach``.
             embedding: y(q).
 
@@ -61,7 +61,7 @@ class SeenMotion:
         """
         still = torch.zeros(embedding.dimension, dtype=embedding.dtype, device=embedding.device)
         jacobian = embedding.jacobian(still)
-        region = watched.within(region).to(still)
+        region = region.to(still)
         walls, along = [], torch.zeros(len(still), len(still)).to(still)
         for index, (ahead, back) in enumerate(watched.factors(reach)):
             way, travel = watched.ways[:, index].to(still), watched.travel[index].to(still)
@@ -74,9 +74,29 @@ class SeenMotion:
             walls.append(Walls(0.5 * inertia * (2.0 * math.pi * FREQUENCY * WIDTH) ** 2, 1.0, slab))
         return cls(watched, region, tuple(walls), along)
 
-    def beside(self, region: PriorRegion) -> PriorRegion | None:
-        """The region of what the object was not seen to do, whatever it does of what it was; None where that is all."""
+    def springs(self, rate: float, mean_inertia: float) -> list[Potential]:
+        """The prior's springs: each way alone, by its own inertia, and what was not watched by the mean one.
+
+        Args:
+            rate: angular frequency that they give [1/s].
+            mean_inertia: of a coordinate of the object [kg m^2].
+        """
+        mean, precision = self.region.prior
+        across = self.watched.across.to(mean)
+        along = PriorDensity(rate**2, PriorRegion(mean, self.inertia, self.region.radius))
+        beside = PriorRegion(mean, across.mT @ precision @ across, self.region.radius)
+        return [along, PriorDensity(mean_inertia * rate**2, beside)]
+
+    def walls(self, energy: float, width: float, region: PriorRegion) -> list[Potential]:
+        """The stops, and the walls around what was not watched, wherever the object is of what was.
+
+        Args:
+            energy: of those walls, a width deep [J].
+            width: in standard deviations.
+            region: what they are around.
+        """
         across = self.watched.across.to(region.mean)
         if self.watched.directions.shape[1] == len(across):
-            return None
-        return replace(region, mean=across @ region.mean, precision=across.mT @ region.precision @ across)
+            return list(self.stops)
+        beside = replace(region, mean=across @ region.mean, precision=across.mT @ region.precision @ across)
+        return [Walls(energy, width, beside), *self.stops]

@@ -13,7 +13,7 @@ from torch import Tensor
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.reduction.embedding import Embedding
 from neurok_model.reduction.region import PriorRegion
-from neurok_model.reduction.watched_subspace import principal_directions
+from neurok_model.reduction.watched_subspace import principal_directions, shares_along
 
 GONE_UNDER = 0.1
 """Share of a watched motion that goes below the scanned pose where nothing below carries it."""
@@ -122,9 +122,7 @@ class WatchedCoordinates:
     @cached_property
     def _into(self) -> Float[Tensor, "m k"]:
         """(W^T G_w W)^-1 W^T G_w."""
-        along = self.directions
-        within = along.mT @ self.inertia @ along
-        return torch.linalg.pinv(within, hermitian=True) @ along.mT @ self.inertia
+        return shares_along(self.directions, self.inertia)
 
     def latent_mass(self, lent: Float[Tensor, "k k"]) -> Float[Tensor, "k k"]:
         """A^T lent A: of the inertia that coordinates are lent because they are not sure, nothing to what was seen."""
@@ -160,10 +158,9 @@ class WatchedCoordinates:
         """The region that reaches as far along each way, and back, as it is said to.
 
         Args:
-            region: what the networks say.
+            region: one that holds what was watched.
             reach: factors, see ``PhysicsParameters.reach``.
         """
-        region = self.within(region)
         for index, (ahead, back) in enumerate(self.factors(reach)):
             region = region.reaching(ahead, self.ways[:, index], back)
         return region
@@ -172,9 +169,9 @@ class WatchedCoordinates:
         """Factors of ``reach`` by which every way ends where the object was seen to go farthest; 1 where it did not go.
 
         Args:
-            region: what the networks say.
+            region: one that holds what was watched.
         """
-        region, travel = self.within(region), self.taken @ self.travel.mT
+        travel = self.taken @ self.travel.mT
         found = []
         for index, way in enumerate(self.ways.mT):
             for sign, end in zip((1.0, -1.0), region.ends(way), strict=True):

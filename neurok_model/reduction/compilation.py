@@ -134,7 +134,7 @@ def compile_object(
             least_motion=least_motion,
         )
         if taken is not None:
-            subspace = watched_subspace(subspace, taken, displacement, rest_latent, masses, least_motion)
+            subspace = watched_subspace(subspace, taken, displacement, rest_latent, masses, least_motion, response)
     if taken is not None:
         known = taken.to(subspace.basis) @ subspace.basis
         around = known if around is None else torch.cat((around.to(known), known))

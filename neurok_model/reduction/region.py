@@ -134,6 +134,12 @@ class PriorRegion:
         """Number of reduced coordinates, k."""
         return len(self.mean)
 
+    @property
+    def prior(self) -> tuple[Float[Tensor, " k"], Float[Tensor, "k k"]]:
+        """The most probable configuration, and the inverse covariance of the prior."""
+        mean = self.mean if self.prior_mean is None else self.prior_mean
+        return mean, self.precision if self.prior_precision is None else self.prior_precision
+
     def distance(self, q: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch"]:
         """Mahalanobis distance of q from the mean, in standard deviations."""
         offset = q - self.mean
@@ -142,8 +148,8 @@ class PriorRegion:
     def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "count k"]:
         """Draw from the prior, pulling draws from outside the region back onto its edge."""
         normal = torch.randn(count, self.dimension, generator=generator, dtype=torch.float64).to(self.mean)
-        precision = self.precision if self.prior_precision is None else self.prior_precision
-        drawn = _unwhiten(precision, normal) + (self.mean if self.prior_mean is None else self.prior_mean)
+        mean, precision = self.prior
+        drawn = mean + _unwhiten(precision, normal)
         inside = (self.radius / self.distance(drawn).clamp_min(1e-12)).clamp_max(1.0)
         return self.mean + inside[:, None] * (drawn - self.mean)
 

@@ -184,7 +184,9 @@ def test_where_it_stops_is_found_from_a_push_against_the_stop(box: tuple[Predict
     found = model.identify(seen, ("reach",))
     assert found.physics.reach == pytest.approx(reach, rel=0.03)
     low, high = found.interval("reach")
-    assert low < reach < high
+    # Without noise the interval is as narrow as what rounding does.
+    assert low < reach * (1.0 + 1e-4)
+    assert high > reach * (1.0 - 1e-4)
 
 
 def test_each_end_of_a_watched_way_is_found_alone(box: tuple[Predictor, ObjectModel]) -> None:

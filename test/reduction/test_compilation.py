@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from neurok_model.networks.latent_mass import PushResponse
 from neurok_model.reduction import (
     CompilationSettings,
     CompiledMap,
@@ -157,9 +158,10 @@ def test_known_latents_are_among_the_coordinates():
     assert (moved - truth).norm() < 0.02 * truth.norm()
 
 
-def test_what_was_watched_moves_in_no_other_way():
+@pytest.mark.parametrize(("lent", "kept"), [(None, [0, 3]), (3.0, [0, 3]), (0.5, [0, 2, 3])])
+def test_what_was_watched_moves_in_no_other_way(lent: float | None, kept: list[int]) -> None:
     """Protects refined objects: a lid that was seen to turn about one edge turns about no other one, and does not
-    slide, while the drawer beside it still can, however coordinates mix what they do.
+    slide unless the networks are sure of it, while the drawer beside it still can, however coordinates mix it all.
     """
     along = torch.linspace(0.1, 1.0, 10)
     motions = torch.zeros(4, 14, 3)
@@ -173,12 +175,17 @@ def test_what_was_watched_moves_in_no_other_way():
         return torch.einsum("bk,knx->bnx", latents @ mixing.mT, motions)
 
     masses = torch.full((14,), 0.1)
+    inertia = 0.1 * torch.einsum("inx,jnx->ij", motions, motions)
+    response = None
+    if lent is not None:
+        heavier = inertia + torch.diag(torch.tensor([0.0, 20.0, lent, 0.0]) * inertia.diagonal())
+        response = PushResponse(mixing.mT @ torch.linalg.inv(heavier) @ mixing, mixing.mT @ inertia @ mixing)
     everything = active_subspace(displacement, torch.randn(20, 4), masses)
     assert everything.basis.shape == (4, 4)
     known = torch.linspace(0.2, 1.0, 5)[:, None] * torch.tensor([1.0, 0.0, 0.0, 0.0]) @ mixing
-    basis = watched_subspace(everything, known, displacement, torch.zeros(4), masses).basis
-    assert basis.shape == (4, 2)
-    torch.testing.assert_close((basis @ basis.mT), mixing[[0, 3]].mT @ mixing[[0, 3]], atol=1e-4, rtol=0)
+    basis = watched_subspace(everything, known, displacement, torch.zeros(4), masses, response=response).basis
+    assert basis.shape == (4, len(kept))
+    torch.testing.assert_close((basis @ basis.mT), mixing[kept].mT @ mixing[kept], atol=1e-4, rtol=0)
 
 
 def test_the_last_samples_are_for_what_is_nearly_good_enough():
