@@ -45,7 +45,13 @@ from neurok_model.results import (
     SampledStates,
     StateEstimate,
 )
-from neurok_model.sampled_motion import REFITTED, extrapolated, farthest_outside
+from neurok_model.sampled_motion import (
+    REFITTED,
+    REFITTED_ESTIMATE,
+    estimate_warnings,
+    extrapolated,
+    farthest_outside,
+)
 from neurok_model.surface import ReducedSurface
 from neurok_model.surroundings import with_obstacles
 
@@ -361,7 +367,7 @@ class ObjectModel:
         )
 
     def estimate_state(
-        self, observation: TriangleMesh | PointCloud, initial_state: ObjectState | None = None
+        self, observation: TriangleMesh | PointCloud, initial_state: ObjectState | None = None, *, refit: bool = False
     ) -> StateEstimate:
         """Find the configuration that an observation of the same object shows (inverse kinematics).
 
@@ -369,6 +375,8 @@ class ObjectModel:
             observation: a mesh with the same vertices as the scan (correspondences are then known), any other
                 mesh, or a cloud; in the frame of the scan, metres.
             initial_state: where to begin looking; rest when left out.
+            refit: whether a configuration outside of what the compiled map was fitted to is looked for again with a map
+                that is fitted around it, which takes seconds. The warnings say so either way.
 
         Raises:
             NeurokError: when the observation is not a valid scan.
@@ -376,7 +384,11 @@ class ObjectModel:
         start = (initial_state or self.rest_state).q
         q, residual = fit_configuration(self.surface, self._region_of_all(), observation, start)
         state = ObjectState(q, np.zeros(self.dimension))
-        return StateEstimate(state, residual, self.surface.vertices(q))
+        warnings = estimate_warnings(self._sampled, q)
+        if refit and warnings and self.parts is not None and self.parts.refit is not None:
+            again = self.refitted(state).estimate_state(observation, state)
+            return replace(again, warnings=(REFITTED_ESTIMATE, *again.warnings))
+        return StateEstimate(state, residual, self.surface.vertices(q), warnings)
 
     def sample(self, count: int, seed: int) -> SampledStates:
         """Draw configurations from the learned prior.

@@ -145,11 +145,13 @@ class StateEstimate:
         state: the estimate, at rest.
         residual: root-mean-square distance between the observation and the object, metres.
         vertices: the object's vertices in that state, metres.
+        warnings: what to know about the estimate.
     """
 
     state: ObjectState
     residual: float
     vertices: Float[np.ndarray, "n 3"]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Motions that leave what the compiled map was fitted to: found, and said."""
+"""Motions and configurations outside of what the compiled map was fitted to: found, and said."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float
 from neurok_model.mechanics import Outcome
 from neurok_model.mechanics.motion import Motion
 from neurok_model.reduction import SampledRegion
+
+REFITTED_ESTIMATE = "the configuration was found by a map that was fitted around it as well"
 
 REFITTED = "the motion left what the object was compiled for, and was predicted again by a map fitted to where it went"
 
@@ -31,6 +33,24 @@ def farthest_outside(
     return motion.q[0, worst], (
         f"from {first:.3g} s on the motion is outside what the object was compiled for, by up to "
         f"{float(outside[worst]):.2g} standard deviations of the prior: refit it there to know more",
+    )
+
+
+def estimate_warnings(sampled: SampledRegion | None, q: Float[np.ndarray, " k"]) -> tuple[str, ...]:
+    """What to say of a configuration that was found.
+
+    Args:
+        sampled: where the map was fitted; None where it holds everywhere.
+        q: the configuration.
+    """
+    if sampled is None:
+        return ()
+    outside = float(sampled.distance(_own(sampled, q)))
+    if not outside > 0.0:
+        return ()
+    return (
+        f"the configuration is {outside:.2g} standard deviations of the prior outside of what the object was compiled "
+        "for: refit it there to know more",
     )
 
 

@@ -89,8 +89,8 @@ def _ours(problem: _Problem) -> Vertices:
 
 
 def _reduced(problem: _Problem) -> Vertices:
-    found = fit_reduced(problem.shape, problem.evidence, problem.seed)
-    return problem.shape.reduced_vertices(found.coordinates[None])[0]
+    shape, found = fit_reduced(problem.shape, problem.evidence, problem.seed)
+    return shape.reduced_vertices(found.coordinates[None])[0]
 
 
 METHODS: dict[str, Callable[[_Problem], Vertices]] = {

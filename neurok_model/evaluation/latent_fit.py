@@ -16,6 +16,9 @@ DRAWS = 64
 STARTS = 6
 """Starts of each search: the scanned pose, the prior's mean, and the best draws."""
 
+REFITS = 2
+"""How often the compiled map is fitted anew to where a search went, at most."""
+
 KNOWN_PRIOR_WEIGHT = 1e-6
 """Weight of the prior against the mean squared distance (longest side = 1) with known correspondences."""
 
@@ -36,16 +39,37 @@ def fit_full(shape: LatentObject, evidence: Evidence, seed: int) -> Found:
     return _fit(shape.full(chosen), evidence.some(chosen).normalised(shape.prepared.normalisation), seed)
 
 
-def fit_reduced(shape: LatentObject, evidence: Evidence, seed: int) -> Found:
-    """Search the reduced coordinates, through the compiled map; arguments as of :func:`fit_full`."""
+def fit_reduced(shape: LatentObject, evidence: Evidence, seed: int) -> tuple[LatentObject, Found]:
+    """Search the reduced coordinates, through the compiled map.
+
+    Where the search leaves what the map was fitted to, the map is fitted there as well, and the search goes on.
+
+    Args:
+        shape: the encoded object.
+        evidence: what is known of the pose, metres.
+        seed: of the draws.
+
+    Returns:
+        The object with the map that was searched last, and what was found.
+    """
     chosen = shape.fitted_points()
-    return _fit(shape.reduced(chosen), evidence.some(chosen).normalised(shape.prepared.normalisation), seed)
+    known = evidence.some(chosen).normalised(shape.prepared.normalisation)
+    found = _fit(shape.reduced(chosen), known, seed)
+    for _ in range(REFITS):
+        if not shape.outside(found.coordinates) > 0.0:
+            break
+        shape = shape.refitted(found.coordinates)
+        found = search(shape.reduced(chosen), known.matcher(), found.coordinates[None], _settings(known))
+    return shape, found
 
 
 def _fit(deformation: FullLatent | ReducedLatent, evidence: Evidence, seed: int) -> Found:
     matcher = evidence.matcher()
-    weight = KNOWN_PRIOR_WEIGHT if evidence.targets is not None else CLOUD_PRIOR_WEIGHT
-    return search(deformation, matcher, _starts(deformation, matcher, seed), SearchSettings(prior_weight=weight))
+    return search(deformation, matcher, _starts(deformation, matcher, seed), _settings(evidence))
+
+
+def _settings(evidence: Evidence) -> SearchSettings:
+    return SearchSettings(prior_weight=CLOUD_PRIOR_WEIGHT if evidence.targets is None else KNOWN_PRIOR_WEIGHT)
 
 
 @torch.no_grad()

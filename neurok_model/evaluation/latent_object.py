@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +15,7 @@ from neurok_model.networks import BoundDecoder
 from neurok_model.object_model import ObjectModel
 from neurok_model.predictor import Predictor
 from neurok_model.reduction import CompiledMap
+from neurok_model.results import ObjectState
 from neurok_model.scan import PreparedScan
 
 FITTED_POINTS = 512
@@ -94,9 +97,7 @@ class LatentObject:
         self, predictor: Predictor, scan: TriangleMesh | PointCloud, vertices: Float[np.ndarray, "v 3"]
     ) -> None:
         self.model: ObjectModel = predictor.encode(scan)
-        compiled = self.model.surface.embedding
-        assert isinstance(compiled, CompiledMap)
-        self.compiled = compiled
+        self.compiled = _compiled_map(self.model)
         self.prepared: PreparedScan = self.model.surface.scan
         self._bound, self._mean, self._rest = predictor._encode(self.prepared)
         box = self.prepared.normalisation
@@ -115,6 +116,20 @@ class LatentObject:
             self._tensor(weight),
         )
         self._vertex_modes: Tensor | None = None
+
+    def outside(self, q: Float[Tensor, " k"]) -> float:
+        """How far q is outside of what the compiled map was fitted to, in standard deviations; negative inside."""
+        assert self.model.parts is not None
+        assert self.model.parts.sampled is not None
+        return float(self.model.parts.sampled.distance(q.double().cpu().numpy()))
+
+    def refitted(self, q: Float[Tensor, " k"]) -> LatentObject:
+        """The same with a compiled map that is fitted around q as well, in the same coordinates; takes seconds."""
+        other = copy.copy(self)
+        at = q.double().cpu().numpy()
+        other.model = self.model.refitted(ObjectState(at, np.zeros_like(at)))
+        other.compiled, other._vertex_modes = _compiled_map(other.model), None
+        return other
 
     def fitted_points(self) -> Int[np.ndarray, " c"]:
         """Which of the scan's surface points poses are fitted at."""
@@ -169,3 +184,10 @@ class LatentObject:
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=self._mean.dtype, device=self._mean.device)
+
+
+def _compiled_map(model: ObjectModel) -> CompiledMap:
+    """The map of an object that was made from a scan."""
+    compiled = model.surface.embedding
+    assert isinstance(compiled, CompiledMap)
+    return compiled

@@ -121,6 +121,6 @@ def _compared(
 def _answer(predictor: Predictor, task: PoseTask) -> _Answer:
     shape = LatentObject(predictor, task.scan, task.rest)
     evidence = gather_evidence(task, shape.prepared, Protocol.CORRESPONDENCES, 0)
-    found = fit_reduced(shape, evidence, 0)
     middle = shape.full(shape.fitted_points()).mean
-    return _Answer(shape.reduced_vertices(found.coordinates[None])[0], shape.full_vertices(middle[None])[0])
+    reached, found = fit_reduced(shape, evidence, 0)
+    return _Answer(reached.reduced_vertices(found.coordinates[None])[0], shape.full_vertices(middle[None])[0])

@@ -9,10 +9,10 @@ import pytest
 import torch
 from predictor.tiny_objects import QUICK, box_scan, tiny_predictor
 
-from neurok_model import ObjectModel, ObjectState, PhysicsParameters, Push
+from neurok_model import ObjectModel, ObjectState, PhysicsParameters, Push, TriangleMesh
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.networks.decoder import HEADS
-from neurok_model.sampled_motion import REFITTED
+from neurok_model.sampled_motion import REFITTED, REFITTED_ESTIMATE
 
 PHYSICS = PhysicsParameters(mass=2.0, gravity=(0.0, 0.0, -1.0))
 CAREFUL = replace(QUICK, samples=400, maximum_samples=800, hidden=(8, 16, 24, 32), tangent_samples=24)
@@ -112,3 +112,15 @@ def test_refitting_brings_the_map_back_to_the_network(quick: tuple[ObjectModel, 
     assert refitted.predict([], horizon=0.02, step=0.01, initial_state=state).warnings == ()
     prediction = model.predict([], horizon=0.02, step=0.01, initial_state=state, refit=True)
     assert prediction.warnings[0] == REFITTED
+
+
+def test_a_pose_beyond_the_prior_is_found_by_a_map_that_is_fitted_there(quick: tuple[ObjectModel, ObjectModel]) -> None:
+    """Protects state estimation: a pose outside of what was compiled is found worse, which is said, or found again."""
+    model, exact = quick
+    far = model.region.mean.numpy() + 1.7 * model.region.radius * np.eye(model.dimension)[0]
+    shown = TriangleMesh(exact.surface.vertices(far).astype(np.float64), model.triangles)
+    first, again = model.estimate_state(shown), model.estimate_state(shown, refit=True)
+    assert any("standard deviations" in warning for warning in first.warnings)
+    assert again.warnings == (REFITTED_ESTIMATE,)
+    assert again.residual < 0.7 * first.residual
+    assert model.estimate_state(TriangleMesh(model.rest_vertices.astype(np.float64), model.triangles)).warnings == ()
