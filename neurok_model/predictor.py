@@ -162,20 +162,17 @@ class Predictor:
             states of this one, and a ``reach`` of several ends begins anew.
 
         Raises:
-            NeurokError: INVALID_PARAMETER for no observation, one of other vertices, a model not made from a scan, or
-                one whose base is not fixed.
+            NeurokError: INVALID_PARAMETER for no observation, one of other vertices, or a model not made from a scan.
         """
         if model.parts is None or model.parts.scanned_basis is None:
             raise NeurokError(ErrorCode.INVALID_PARAMETER, "model", model.object_id, "an object encoded from a scan")
-        if model.physics.support != "anchored":
-            allowed = "anchored: motions of the base would be taken for the object's own"
-            raise NeurokError(ErrorCode.INVALID_PARAMETER, "support", model.physics.support, allowed)
         report = on_progress or _ignore
         report("refine")
         begin = time.perf_counter()
         prepared = model.parts.scan
         basis = model.parts.scanned_basis.to(self.device)
-        found = refine(self.networks, prepared, basis, observations, self.seed)
+        held = model.physics.support == "anchored"
+        found = refine(self.networks, prepared, basis, observations, self.seed, base_fixed=held)
         encoded = EncodedScan(self.networks, prepared, self.seed, found.correction)
         # Where it ends was said of ways in which it was seen to move before.
         physics = replace(model.physics, reach=1.0) if isinstance(model.physics.reach, tuple) else model.physics

@@ -10,13 +10,15 @@ moving the surface as before for other latents u that the object may take:
 
 P is small along the coordinates that the object has, and larger across them: these are changed to do what was seen
 where that is possible, and another one is taken where it is not. The networks themselves stay as they are, so that a
-part still moves as one body, and as far as such parts go.
+part still moves as one body, and as far as such parts go. Where the base of an object is not fixed, d_f is what is left
+of the displacements without the rigid motion that brings them nearest to those of the decoder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -97,15 +99,36 @@ class _Watched:
     """One where a frame shows a vertex, else zero."""
     frames: tuple[int, ...]
     """How many frames each observation has, one after the other."""
+    base_fixed: bool
+    """Whether what the base does is a motion of the object's own."""
 
     @property
     def motion(self) -> float:
         """Root-mean-square displacement of what was seen."""
-        return float((self.displacements.square().sum() / self.seen.sum().clamp_min(1.0)).sqrt())
+        return float((self._own.square().sum() / self.seen.sum().clamp_min(1.0)).sqrt())
 
     def missed(self, moved: Float[Tensor, "1 f_and_rest p 3"]) -> Float[Tensor, ""]:
         """Squared error of displacements, the first of which is that of the scanned pose, as a share of the motion."""
-        return _share(self.seen * (moved[:, 1:] - moved[:, :1]), self.displacements)
+        found = moved[:, 1:] - moved[:, :1]
+        error = self.seen * (found - self._without_base(found))
+        return error.square().sum() / self._own.square().sum().clamp_min(1e-12)
+
+    @cached_property
+    def _own(self) -> Float[Tensor, "1 f p 3"]:
+        """Displacements without what a rigid motion explains of them."""
+        return self.seen * self._without_base(torch.zeros_like(self.displacements))
+
+    @torch.no_grad()
+    def _without_base(self, found: Float[Tensor, "1 f p 3"]) -> Float[Tensor, "1 f p 3"]:
+        """The watched displacements as they look from the base, if its parts are where they were found to be.
+
+        At the best rigid motion the error does not change with it to first order, so that it needs no gradient.
+        """
+        if self.base_fixed:
+            return self.displacements
+        still = self.vertices[:, None]
+        rotation, translation = rigid_motion(still + found, still + self.displacements, self.seen)
+        return (still + self.displacements - translation) @ rotation - still
 
 
 def refine(
@@ -114,6 +137,7 @@ def refine(
     basis: Float[Tensor, "k q"],
     observations: Sequence[MotionObservation],
     seed: int,
+    base_fixed: bool = True,
 ) -> Refinement:
     """Find the correction, and how well the object can be followed with it; takes a few seconds of one CPU core.
 
@@ -126,13 +150,14 @@ def refine(
         observations: motions of the scanned object. One that says where it began is taken to be seen from the scanned
             pose; any other began there.
         seed: of the vertices that are followed, and of the latents at which motion is kept.
+        base_fixed: whether the object stood on a fixed base; otherwise a rigid motion of all of it teaches nothing.
 
     Raises:
         NeurokError: INVALID_PARAMETER for no observation, or one of other vertices.
     """
     encoded = EncodedScan(networks, prepared, seed)
     prior, rest = encoded.readings.prior, encoded.parts[2][None, None]
-    watched = _watch(prepared, observations, rest, seed)
+    watched = _watch(prepared, observations, rest, seed, base_fixed)
 
     def decoder(reading: KinematicPrior) -> BoundDecoder:
         # All surface points are bound, as when it is predicted: where handles turn depends on them.
@@ -234,7 +259,9 @@ def _share(found: Float[Tensor, "1 f p 3"], wanted: Float[Tensor, "1 f p 3"]) ->
     return (found - wanted).square().sum() / wanted.square().sum().clamp_min(1e-12)
 
 
-def _watch(prepared: PreparedScan, observations: Sequence[MotionObservation], like: Tensor, seed: int) -> _Watched:
+def _watch(
+    prepared: PreparedScan, observations: Sequence[MotionObservation], like: Tensor, seed: int, base_fixed: bool
+) -> _Watched:
     """Vertices to follow, and where they went; every observation has its own."""
     if len(observations) == 0:
         raise NeurokError(ErrorCode.INVALID_PARAMETER, "observations", "none", "at least one")
@@ -270,7 +297,28 @@ def _watch(prepared: PreparedScan, observations: Sequence[MotionObservation], li
         tensor(displacements)[None],
         tensor(seen)[None],
         tuple(map(len, moved)),
+        base_fixed,
     )
+
+
+def rigid_motion(
+    points: Float[Tensor, "*b p 3"], targets: Float[Tensor, "*b p 3"], weights: Float[Tensor, "*b p 1"]
+) -> tuple[Float[Tensor, "*b 3 3"], Float[Tensor, "*b 1 3"]]:
+    """Rotation R and translation t that minimise sum_p w_p |R x_p + t - y_p|^2 (Kabsch 1976).
+
+    Args:
+        points: x.
+        targets: y.
+        weights: w, not negative.
+    """
+    share = weights / weights.sum(dim=-2, keepdim=True).clamp_min(1e-12)
+    middle, target_middle = ((share * each).sum(dim=-2, keepdim=True) for each in (points, targets))
+    moment = (targets - target_middle).mT @ (share * (points - middle))
+    left, _, right = torch.linalg.svd(moment)
+    proper = torch.ones_like(left[..., 0, :])
+    proper[..., 2] = torch.linalg.det(left @ right)
+    rotation = (left * proper[..., None, :]) @ right
+    return rotation, target_middle - middle @ rotation.mT
 
 
 def _vertex_areas(prepared: PreparedScan) -> Float[np.ndarray, " v"]:

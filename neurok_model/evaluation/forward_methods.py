@@ -100,7 +100,7 @@ def all_motions(
     ``identified`` was watched after some other ``pokes``: how it moves is corrected (:meth:`Predictor.refine`), then
     physical parameters are fitted. ``parameters_identified`` fits them alone, to what the scan says. Where nothing is
     identified (there are no ``pokes``, none moves the object, or it floats and ``identify_floating`` is not set), what
-    is stated stands.
+    is stated stands. Where floating objects are watched, only how they move is corrected then.
 
     Constant velocity is told the true velocity over the first frame; no motion is told nothing. The oracle is told the
     true joints, limits and masses, and exists for articulated objects.
@@ -127,16 +127,17 @@ def all_motions(
         model = predictor.encode(scan, stated_physics(sequence, assumed))
         motions["ours"] = predicted(model, sequence)
         motions["identified"] = motions["parameters_identified"] = motions["ours"]
-        looks = identify_floating or bool(sequence.physics["anchored"])
-        seen = [another_poke(sequence, number) for number in range(pokes if looks else 0)]
+        fits = identify_floating or bool(sequence.physics["anchored"])
+        seen = [another_poke(sequence, number) for number in range(pokes)]
         observations = [observation for observation in seen if observation is not None]
         if observations:
-            held = model.physics.support == "anchored"
-            refined = predictor.refine(model, observations).model if held else model
+            refined = predictor.refine(model, observations).model
             for method, watched_model in (("parameters_identified", model), ("identified", refined)):
-                unknown = _unknown(sequence, model.physics, method)
-                found = watched_model.identify(observations, unknown, LEARNED_MODEL_ERROR)
-                motions[method] = predicted(watched_model.with_physics(found.physics), sequence)
+                known = watched_model.physics
+                if fits:
+                    unknown = _unknown(sequence, known, method)
+                    known = watched_model.identify(observations, unknown, LEARNED_MODEL_ERROR).physics
+                motions[method] = predicted(watched_model.with_physics(known), sequence)
     return motions
 
 
