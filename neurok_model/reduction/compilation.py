@@ -121,11 +121,12 @@ def compile_object(
             surface is known.
     """
     settings = settings or CompilationSettings()
-    least_motion = settings.least_motion * size
     if subspace is None:
+        latents = subspace_latents(rest_latent, prior_mean, settings.subspace_samples, generator)
+        least_motion = settings.least_motion * size
         subspace = active_subspace(
             displacement,
-            subspace_latents(rest_latent, prior_mean, settings.subspace_samples, generator),
+            latents,
             masses,
             settings.method,
             settings.energy,
@@ -135,41 +136,42 @@ def compile_object(
         )
         if taken is not None:
             subspace = watched_subspace(subspace, taken, displacement, rest_latent, masses, least_motion, response)
-    if taken is not None:
-        known = taken.to(subspace.basis) @ subspace.basis
-        around = known if around is None else torch.cat((around.to(known), known))
     basis = subspace.basis
-    if limit is None:
-        mean = (basis.mT @ (prior_mean - rest_latent)).double().cpu()
-        region = PriorRegion.of_probability(mean, torch.eye(len(mean), dtype=torch.float64))
-    else:
-        region = PriorRegion.within_limits(rest_latent - prior_mean, basis, limit)
+    if taken is not None:
+        known = taken.to(basis) @ basis
+        around = known if around is None else torch.cat((around.to(known), known))
+    region = _region(rest_latent, prior_mean, basis, limit)
     snapshots = DecoderSnapshots(displacement, rest_latent, basis, masses)
     search = _Search(snapshots, region, basis, generator, settings, around)
     form = search.run().to(basis.dtype, basis.device)
-
-    missing = (search.weighted_test - form.value(search.test) @ search.modes).norm()
-    some = search.test[:DIFFERENTIATED]
-    tangents = search.decoder.tangents(some)
-    missing_tangents = (tangents - form.jacobian(some).mT @ search.modes).norm()
+    error, metres, derivatives = search.stated_errors(form, masses)
     phi = (search.modes.mT / masses.sqrt().repeat_interleave(3)[:, None]).unflatten(0, (-1, 3))
+    unsure = torch.zeros_like(basis.mT @ basis)
     return CompiledMap(
         form,
         modes=phi,
         mass_moment=(masses[:, None, None] * phi).sum(0),
         region=region.to(basis),
-        latent_mass=torch.zeros_like(basis.mT @ basis)
-        if response is None
-        else response.in_coordinates(basis).latent_mass(),
+        latent_mass=unsure if response is None else response.in_coordinates(basis).latent_mass(),
         sampled_radius=region.radius + settings.beyond_edge,
         subspace=subspace,
         rest_latent=rest_latent,
         snapshot_q=search.q,
         snapshot_y=search.weighted @ search.modes.mT,
-        relative_error=float(missing / search.weighted_test.norm().clamp_min(1e-30)),
-        value_error_metres=float(missing / (len(search.test) * masses.sum()).sqrt()),
-        derivative_error=float(missing_tangents / tangents.norm().clamp_min(1e-30)),
+        relative_error=error,
+        value_error_metres=metres,
+        derivative_error=derivatives,
     )
+
+
+def _region(
+    rest_latent: Float[Tensor, " k"], prior_mean: Float[Tensor, " k"], basis: Float[Tensor, "k q"], limit: float | None
+) -> PriorRegion:
+    """The prior over q; arguments as of :func:`compile_object`."""
+    if limit is not None:
+        return PriorRegion.within_limits(rest_latent - prior_mean, basis, limit)
+    mean = (basis.mT @ (prior_mean - rest_latent)).double().cpu()
+    return PriorRegion.of_probability(mean, torch.eye(len(mean), dtype=torch.float64))
 
 
 def subspace_latents(
@@ -218,6 +220,20 @@ class _Search:
             again = (len(form.bias), *(size for size in sizes if size > len(form.bias)))
             form, error, seen = self._grown(form, again)
         return form
+
+    def stated_errors(self, form: SmoothMap, masses: Float[Tensor, " n"]) -> tuple[float, float, float]:
+        """Error of the map's values as a share of the motion and in metres, and of its derivatives as a share of them,
+        on samples that it was not fitted to, with what the modes leave out.
+        """
+        missing = (self.weighted_test - form.value(self.test) @ self.modes).norm()
+        some = self.test[:DIFFERENTIATED]
+        tangents = self.decoder.tangents(some)
+        missing_tangents = (tangents - form.jacobian(some).mT @ self.modes).norm()
+        return (
+            float(missing / self.weighted_test.norm().clamp_min(1e-30)),
+            float(missing / (len(self.test) * masses.sum()).sqrt()),
+            float(missing_tangents / tangents.norm().clamp_min(1e-30)),
+        )
 
     def _most(self, error: float, usual: int, maximum: int) -> int:
         """How far to go in samples or units: what is far off is not worth the time of the last steps."""
