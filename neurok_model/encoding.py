@@ -40,29 +40,34 @@ class EncodedScan:
         networks: in evaluation mode, on the device to compute on.
         prepared: the scan.
         seed: of the choice of points that the prior encoder reads.
-        correction: added to the context tokens of every reading: what is known of the object besides the scan.
     """
 
-    def __init__(
-        self,
-        networks: NeurokNetworks,
-        prepared: PreparedScan,
-        seed: int,
-        correction: Float[Tensor, "c w"] | None = None,
-    ) -> None:
-        self._networks, self._prepared, self._seed, self._correction = networks, prepared, seed, correction
+    def __init__(self, networks: NeurokNetworks, prepared: PreparedScan, seed: int) -> None:
+        self.networks, self.prepared, self._seed = networks, prepared, seed
+        self._correction: Float[Tensor, "c w"] | None = None
+
+    def corrected(self, correction: Float[Tensor, "c w"] | None) -> EncodedScan:
+        """The same scan, read no second time, with something added to the context tokens of every reading.
+
+        Args:
+            correction: what is known of the object besides the scan; None for nothing.
+        """
+        other = EncodedScan(self.networks, self.prepared, self._seed)
+        other._correction = correction
+        other.surface, other.scanned, other.reach = self.surface, self.scanned, self.reach
+        return other
 
     @cached_property
     def surface(self) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
         """Surface points and their normals, in the networks' coordinates."""
-        box, samples = self._prepared.normalisation, self._prepared.samples
+        box, samples = self.prepared.normalisation, self.prepared.samples
         return self._tensor(box.apply(samples.points)), self._tensor(box.direction(samples.normals))
 
     @cached_property
     @torch.no_grad()
     def scanned(self) -> Readings:
         """What every reading of the scan gives, as it was scanned."""
-        networks, (points, normals) = self._networks, self.surface
+        networks, (points, normals) = self.networks, self.surface
         prior = networks.prior_encoder(*self._read(points, normals))
         points, normals = points.expand(READINGS, -1, -1), normals.expand(READINGS, -1, -1)
         rest = networks.rest_posterior(prior, points, normals).mean.mean(dim=0, keepdim=True)
@@ -77,15 +82,15 @@ class EncodedScan:
         prior, _, rest = self.scanned
         prior = prior._replace(context=prior.context + self._correction)
         points, normals = (part.expand(READINGS, -1, -1) for part in self.surface)
-        return Readings(prior, self._networks.decoder.bind(points, normals, prior), rest)
+        return Readings(prior, self.networks.decoder.bind(points, normals, prior), rest)
 
     @cached_property
     @torch.no_grad()
     def reach(self) -> Reach | None:
         """How far the coordinates go, as the scan says; None where the networks do not know."""
-        if not self._networks.configuration.reach:
+        if not self.networks.configuration.reach:
             return None
-        return self._networks.reach(*self.scanned[:2]).mean_of_objects()
+        return self.networks.reach(*self.scanned[:2]).mean_of_objects()
 
     @cached_property
     @torch.no_grad()
@@ -108,12 +113,12 @@ class EncodedScan:
 
         None where the networks do not say.
         """
-        encoder = self._networks.latent_mass_encoder
+        encoder = self.networks.latent_mass_encoder
         if encoder is None:
             return None
         bound, _, rest = self.parts
         identity = torch.eye(len(rest), dtype=rest.dtype, device=rest.device)
-        share = self._tensor(self._prepared.samples.area_share)
+        share = self._tensor(self.prepared.samples.area_share)
         moves = DecoderSnapshots(self.surface_decoder, rest, identity, share).tangents(torch.zeros_like(rest[None]))[0]
         # The encoder speaks of z, the decoder of u = W (z - m).
         whitening = identity if bound.reach is None else bound.reach.whitening[0]
@@ -130,13 +135,13 @@ class EncodedScan:
     @property
     def surface_decoder(self) -> MetricDecoder:
         """Displacements of the surface points."""
-        return MetricDecoder(self.parts[0], self._prepared.normalisation.scale)
+        return MetricDecoder(self.parts[0], self.prepared.normalisation.scale)
 
     @cached_property
     @torch.no_grad()
     def vertex_decoder(self) -> MetricDecoder:
         """Displacements of the scan's vertices, which surface points drive."""
-        prepared = self._prepared
+        prepared = self.prepared
         vertices = self._tensor(prepared.normalisation.apply(prepared.vertices))[None]
         index = torch.as_tensor(prepared.drive_index, device=vertices.device)
         driven = self.parts[0].driven(vertices, index, self._tensor(prepared.drive_weight))
@@ -144,18 +149,18 @@ class EncodedScan:
 
     def in_double_precision(self) -> EncodedScan:
         """The same with networks of double precision, for derivatives that are compared with something."""
-        correction = None if self._correction is None else self._correction.double()
-        return EncodedScan(copy.deepcopy(self._networks).double(), self._prepared, self._seed, correction)
+        other = EncodedScan(copy.deepcopy(self.networks).double(), self.prepared, self._seed)
+        return other if self._correction is None else other.corrected(self._correction.double())
 
     def _tensor(self, array: Float[np.ndarray, "..."]) -> Tensor:
-        like = next(self._networks.parameters())
+        like = next(self.networks.parameters())
         return torch.as_tensor(array, dtype=like.dtype, device=like.device)
 
     def _read(self, *columns: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "r s 3"], ...]:
         """For every reading as many surface points as the networks were trained with: some of the samples, others each
         time, and then those close to them.
         """
-        configuration, prepared = self._networks.configuration, self._prepared
+        configuration, prepared = self.networks.configuration, self.prepared
         generator = np.random.default_rng(self._seed)
         count = len(columns[0])
         orders = [generator.permutation(count)[: configuration.scan_points] for _ in range(READINGS)]

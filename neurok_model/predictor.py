@@ -171,9 +171,10 @@ class Predictor:
         begin = time.perf_counter()
         prepared = model.parts.scan
         basis = model.parts.scanned_basis.to(self.device)
+        scanned = EncodedScan(self.networks, prepared, self.seed)
         held = model.physics.support == "anchored"
-        found = refine(self.networks, prepared, basis, observations, self.seed, base_fixed=held)
-        encoded = EncodedScan(self.networks, prepared, self.seed, found.correction)
+        found = refine(scanned, basis, observations, self.seed, base_fixed=held)
+        encoded = scanned.corrected(found.correction)
         # Where it ends was said of ways in which it was seen to move before.
         physics = replace(model.physics, reach=1.0) if isinstance(model.physics.reach, tuple) else model.physics
         better = self._made(prepared, encoded, physics, report, begin, watched=found)

@@ -29,7 +29,7 @@ from neurok_model.encoding import READINGS, EncodedScan
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.geometry.sampling import lumped_areas
 from neurok_model.identification import MotionObservation
-from neurok_model.networks import BoundDecoder, KinematicPrior, NeurokNetworks
+from neurok_model.networks import BoundDecoder, KinematicPrior
 from neurok_model.scan import PreparedScan
 
 POINTS = 256
@@ -132,8 +132,7 @@ class _Watched:
 
 
 def refine(
-    networks: NeurokNetworks,
-    prepared: PreparedScan,
+    encoded: EncodedScan,
     basis: Float[Tensor, "k q"],
     observations: Sequence[MotionObservation],
     seed: int,
@@ -144,8 +143,7 @@ def refine(
     What was done to the object does not matter, and need not be known: only where its vertices went.
 
     Args:
-        networks: in evaluation mode, without gradients.
-        prepared: the scan.
+        encoded: the scan, as networks in evaluation mode and without gradients read it.
         basis: orthonormal directions of u that were the object's coordinates.
         observations: motions of the scanned object. One that says where it began is taken to be seen from the scanned
             pose; any other began there.
@@ -155,9 +153,9 @@ def refine(
     Raises:
         NeurokError: INVALID_PARAMETER for no observation, or one of other vertices.
     """
-    encoded = EncodedScan(networks, prepared, seed)
+    networks = encoded.networks
     prior, rest = encoded.readings.prior, encoded.parts[2][None, None]
-    watched = _watch(prepared, observations, rest, seed, base_fixed)
+    watched = _watch(encoded.prepared, observations, rest, seed, base_fixed)
 
     def decoder(reading: KinematicPrior) -> BoundDecoder:
         # All surface points are bound, as when it is predicted: where handles turn depends on them.
