@@ -18,7 +18,7 @@ from neurok_model import compiled_cache
 from neurok_model.assembly import ObjectParts
 from neurok_model.cache import DiskCache
 from neurok_model.device import choose_device
-from neurok_model.encoding import EncodedScan
+from neurok_model.encoding import EncodedScan, MetricDecoder
 from neurok_model.errors import ErrorCode, NeurokError
 from neurok_model.exact_object import exact_parts
 from neurok_model.geometry import PointCloud, TriangleMesh
@@ -31,6 +31,7 @@ from neurok_model.reduction import CompilationSettings, CompiledMap, SampledRegi
 from neurok_model.refinement import Refinement, refine
 from neurok_model.request_size import MEMORY_LIMIT
 from neurok_model.scan import PreparedScan, prepare_scan
+from neurok_model.seen_moment import SeenPoints, seen_mass_moment
 from neurok_model.weights import packaged_checkpoint
 
 Progress = Callable[[str], None]
@@ -274,6 +275,12 @@ class Predictor:
             configurations = watched.latents @ upright.subspace.basis
             masses = torch.as_tensor(prepared.samples.area_share)
             seen = WatchedCoordinates.of_surface(configurations, watched.frames, compiled, compiled.modes, masses)
+        region, moment = compiled.region, compiled.mass_moment
+        if seen is not None and watched is not None:
+            region = seen.within(region)
+            vertices = self._seen_points(prepared, encoded, upright, to_world, watched)
+            points = torch.as_tensor(prepared.samples.points)
+            moment = seen_mass_moment(seen, compiled, points, compiled.modes, masses, region, vertices).to(moment)
         fitted = centres if seen is None else (*centres, *seen.taken.to(compiled.modes))
 
         def vertex_modes() -> Float[Tensor, "n 3 r"]:
@@ -293,10 +300,10 @@ class Predictor:
         return ObjectParts(
             prepared,
             compiled,
-            compiled.mass_moment,
+            moment,
             compiled.modes,
             cache(vertex_modes),
-            compiled.region if seen is None else seen.within(compiled.region),
+            region,
             mass=1.0,
             latent_mass=compiled.latent_mass,
             memory_limit=self.memory_limit,
@@ -305,6 +312,26 @@ class Predictor:
             watched=seen,
             scanned_basis=upright.subspace.basis if watched is None else watched.basis,
             batch_device=self.device,
+        )
+
+    def _seen_points(
+        self,
+        prepared: PreparedScan,
+        encoded: EncodedScan,
+        upright: CompiledMap,
+        to_world: Float[Tensor, "3 3"],
+        refined: Refinement,
+    ) -> SeenPoints:
+        """The watched vertices, in the frame of the scan and on the CPU; arguments as of :meth:`_parts`."""
+        watched, box = refined.watched, prepared.normalisation
+        assert refined.displacements is not None
+        bound = encoded.parts[0].driven(watched.vertices, watched.drive_index, watched.drive_weight)
+        modes = to_world @ upright.modes_at(MetricDecoder(bound, box.scale))
+        return SeenPoints(
+            box.scale * (watched.vertices[0] @ to_world.mT).cpu() + torch.as_tensor(box.centre),
+            modes.cpu(),
+            (box.scale * refined.displacements @ to_world.mT).cpu(),
+            watched.seen[0, :, :, 0].cpu(),
         )
 
     def _exact_parts(self, prepared: PreparedScan, encoded: EncodedScan, upright: CompiledMap) -> ObjectParts:

@@ -77,6 +77,8 @@ class Refinement:
         misfit_before: root-mean-square distance between watched vertices and where the latents can bring them, as a
             share of the watched motion, without the correction.
         misfit: the same with it.
+        watched: what was followed.
+        displacements: where the watched vertices were seen to go, as seen from the base; None as above.
     """
 
     correction: Float[Tensor, "c w"] | None
@@ -85,10 +87,12 @@ class Refinement:
     basis: Float[Tensor, "k q"]
     misfit_before: float
     misfit: float
+    watched: WatchedVertices
+    displacements: Float[Tensor, "f p 3"] | None = None
 
 
 @dataclass(frozen=True)
-class _Watched:
+class WatchedVertices:
     """Watched vertices in the networks' coordinates, and their displacements."""
 
     vertices: Float[Tensor, "1 p 3"]
@@ -110,16 +114,16 @@ class _Watched:
     def missed(self, moved: Float[Tensor, "1 f_and_rest p 3"]) -> Float[Tensor, ""]:
         """Squared error of displacements, the first of which is that of the scanned pose, as a share of the motion."""
         found = moved[:, 1:] - moved[:, :1]
-        error = self.seen * (found - self._without_base(found))
+        error = self.seen * (found - self.without_base(found))
         return error.square().sum() / self._own.square().sum().clamp_min(1e-12)
 
     @cached_property
     def _own(self) -> Float[Tensor, "1 f p 3"]:
         """Displacements without what a rigid motion explains of them."""
-        return self.seen * self._without_base(torch.zeros_like(self.displacements))
+        return self.seen * self.without_base(torch.zeros_like(self.displacements))
 
     @torch.no_grad()
-    def _without_base(self, found: Float[Tensor, "1 f p 3"]) -> Float[Tensor, "1 f p 3"]:
+    def without_base(self, found: Float[Tensor, "1 f p 3"]) -> Float[Tensor, "1 f p 3"]:
         """The watched displacements as they look from the base, if its parts are where they were found to be.
 
         At the best rigid motion the error does not change with it to first order, so that it needs no gradient.
@@ -169,7 +173,7 @@ def refine(
     latents = _follow(before, rest, watched, basis)
     misfit_before = _misfit(before, rest, latents, watched)
     if watched.motion < SMALLEST_MOTION:
-        return Refinement(None, None, (), basis, misfit_before, misfit_before)
+        return Refinement(None, None, (), basis, misfit_before, misfit_before, watched)
     generator = torch.Generator().manual_seed(seed)
     draws = encoded.parts[1] + KEPT_WIDTH * torch.randn(1, KEPT_DRAWS, rest.shape[-1], generator=generator).to(rest)
     correction = torch.zeros_like(prior.context[:1])
@@ -193,8 +197,12 @@ def refine(
     correction, latents = correction.detach(), latents.detach()
     with torch.no_grad():
         after = decoder(prior._replace(context=prior.context + correction))
-    misfit = _misfit(after, rest, latents, watched)
-    return Refinement(correction[0], (latents - rest)[0], watched.frames, basis, misfit_before, misfit)
+        moved = after.displacement(torch.cat((rest, latents), dim=1))
+    misfit = float(watched.missed(moved).sqrt())
+    followed = watched.without_base(moved[:, 1:] - moved[:, :1])[0]
+    return Refinement(
+        correction[0], (latents - rest)[0], watched.frames, basis, misfit_before, misfit, watched, followed
+    )
 
 
 def _loss(
@@ -203,7 +211,7 @@ def _loss(
     rest: Float[Tensor, "1 1 k"],
     latents: Float[Tensor, "1 f k"],
     others: Float[Tensor, "1 s k"],
-    watched: _Watched,
+    watched: WatchedVertices,
 ) -> Float[Tensor, ""]:
     """What is missed of the watched motion, and what is changed of the rest."""
     with torch.no_grad():
@@ -215,7 +223,7 @@ def _loss(
 
 
 def _follow(
-    bound: BoundDecoder, rest: Float[Tensor, "1 1 k"], watched: _Watched, basis: Float[Tensor, "k q"]
+    bound: BoundDecoder, rest: Float[Tensor, "1 1 k"], watched: WatchedVertices, basis: Float[Tensor, "k q"]
 ) -> Float[Tensor, "1 f k"]:
     """Latents that bring the watched vertices nearest to where they went."""
     frames = watched.displacements.shape[1]
@@ -247,7 +255,7 @@ def _bending(latents: Float[Tensor, "1 f k"]) -> Float[Tensor, ""]:
 
 
 @torch.no_grad()
-def _misfit(bound: BoundDecoder, rest: Tensor, latents: Tensor, watched: _Watched) -> float:
+def _misfit(bound: BoundDecoder, rest: Tensor, latents: Tensor, watched: WatchedVertices) -> float:
     moved = bound.displacement(torch.cat((rest, latents), dim=1))
     return float(watched.missed(moved).sqrt())
 
@@ -259,7 +267,7 @@ def _share(found: Float[Tensor, "1 f p 3"], wanted: Float[Tensor, "1 f p 3"]) ->
 
 def _watch(
     prepared: PreparedScan, observations: Sequence[MotionObservation], like: Tensor, seed: int, base_fixed: bool
-) -> _Watched:
+) -> WatchedVertices:
     """Vertices to follow, and where they went; every observation has its own."""
     if len(observations) == 0:
         raise NeurokError(ErrorCode.INVALID_PARAMETER, "observations", "none", "at least one")
@@ -288,7 +296,7 @@ def _watch(
     def tensor(array: np.ndarray) -> Tensor:
         return torch.as_tensor(array).to(like)
 
-    return _Watched(
+    return WatchedVertices(
         tensor(box.apply(prepared.vertices[vertices]))[None],
         torch.as_tensor(prepared.drive_index[vertices], device=like.device),
         tensor(prepared.drive_weight[vertices]),
