@@ -53,6 +53,8 @@ class ObjectParts:
         scanned_basis: directions of the latent that the scan alone suggested as coordinates, orthonormal columns; None
             for an object that was not made from a scan.
         watched: what the object was seen to do, for that mass; None where it was not watched.
+        seen_moment: the mass moment as the object was seen to rise and sink, by which gravity acts on it where its base
+            is fixed; None where it was not watched.
         batch_device: where large batches are rolled out; everything here but the modes of the vertices is on the CPU,
             where a single rollout is fastest.
     """
@@ -71,6 +73,7 @@ class ObjectParts:
     refit: Callable[[Float[Tensor, " k"]], ObjectParts] | None = None
     scanned_basis: Float[Tensor, "z q"] | None = None
     watched: WatchedCoordinates | None = None
+    seen_moment: Float[Tensor, "3 r"] | None = None
     batch_device: torch.device = CPU
 
     def region_of(self, physics: PhysicsParameters) -> PriorRegion:
@@ -103,6 +106,7 @@ class ObjectParts:
             mass=mass,
             latent_mass=None if self.latent_mass is None else self.latent_mass * (mass / self.mass),
             watched=None if self.watched is None else self.watched.of_mass(mass / self.mass),
+            seen_moment=None if self.seen_moment is None else self.seen_moment * root,
         )
 
     def assembled(
@@ -129,8 +133,8 @@ class ObjectParts:
         if isinstance(inner, SmoothMap) and inner.device.type == "cpu":
             inner = inner.to(dtype or torch.float64)
         frame = None if physics.support == "anchored" else parts.framed(inner, physics)
-        moment = parts.mass_moment
-        seen = None
+        # Around a base that moves gravity acts on the points themselves.
+        seen, moment = None, parts.mass_moment if frame is not None or parts.seen_moment is None else parts.seen_moment
         if parts.watched is not None:
             seen = SeenMotion.of_object(parts.watched, parts.region, physics.reach, inner)
         system = build_system(

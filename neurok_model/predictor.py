@@ -275,12 +275,12 @@ class Predictor:
             configurations = watched.latents @ upright.subspace.basis
             masses = torch.as_tensor(prepared.samples.area_share)
             seen = WatchedCoordinates.of_surface(configurations, watched.frames, compiled, compiled.modes, masses)
-        region, moment = compiled.region, compiled.mass_moment
+        region, moment = compiled.region, None
         if seen is not None and watched is not None:
             region = seen.within(region)
             vertices = self._seen_points(prepared, encoded, upright, to_world, watched)
             points = torch.as_tensor(prepared.samples.points)
-            moment = seen_mass_moment(seen, compiled, points, compiled.modes, masses, region, vertices).to(moment)
+            moment = seen_mass_moment(seen, compiled, points, compiled.modes, masses, region, vertices)
         fitted = centres if seen is None else (*centres, *seen.taken.to(compiled.modes))
 
         def vertex_modes() -> Float[Tensor, "n 3 r"]:
@@ -300,7 +300,7 @@ class Predictor:
         return ObjectParts(
             prepared,
             compiled,
-            moment,
+            compiled.mass_moment,
             compiled.modes,
             cache(vertex_modes),
             region,
@@ -310,6 +310,7 @@ class Predictor:
             sampled=SampledRegion(compiled.region, compiled.sampled_radius, fitted),
             refit=refit,
             watched=seen,
+            seen_moment=None if moment is None else moment.to(compiled.mass_moment),
             scanned_basis=upright.subspace.basis if watched is None else watched.basis,
             batch_device=self.device,
         )
