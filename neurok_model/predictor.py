@@ -203,7 +203,8 @@ class Predictor:
             exact: see :meth:`encode`.
             watched: what watching the object told; None where it was only scanned.
         """
-        key = self._key(prepared, encoded)
+        learned = encoded.correction_bytes + (b"pushed" if watched is not None and watched.pushed else b"")
+        key = self._key(prepared, learned)
         upright = compiled_cache.load_map(self.cache, key, self.device)
         if upright is None:
             _ = encoded.parts
@@ -211,7 +212,8 @@ class Predictor:
         report("compile")
         begin = time.perf_counter()
         if upright is None:
-            upright = self._compile(prepared, encoded, taken=None if watched is None else watched.latents)
+            seen = {} if watched is None else {"taken": watched.latents, "pushed": watched.pushed}
+            upright = self._compile(prepared, encoded, **seen)
             compiled_cache.store_map(self.cache, key, upright)
         if exact:
             parts = self._exact_parts(prepared, encoded, upright)
@@ -219,7 +221,7 @@ class Predictor:
             parts = self._parts(prepared, encoded, upright, key, watched=watched)
         surface, system = parts.assembled(physics)
         timings = {"encode": encode_time, "compile": 1e3 * (time.perf_counter() - begin)}
-        object_id = self._object_id(prepared, encoded, physics)
+        object_id = self._object_id(prepared, learned, physics)
         error = 0.0 if exact else upright.relative_error
         return ObjectModel(object_id, surface, system, parts.region_of(physics), physics, timings, error, parts)
 
@@ -349,18 +351,16 @@ class Predictor:
         """Digest of the networks, which do not change any more."""
         return compiled_cache.networks_digest(self.networks)
 
-    def _key(self, prepared: PreparedScan, encoded: EncodedScan) -> str:
-        """The name of the object in the cache; empty where there is none."""
+    def _key(self, prepared: PreparedScan, learned: bytes) -> str:
+        """The name of the object in the cache, by what else than the scan is known; empty where there is none."""
         if self.cache is None:
             return ""
-        return compiled_cache.object_key(
-            prepared, self._digest, self.settings, self.seed, self.device, encoded.correction_bytes
-        )
+        return compiled_cache.object_key(prepared, self._digest, self.settings, self.seed, self.device, learned)
 
-    def _object_id(self, prepared: PreparedScan, encoded: EncodedScan, physics: PhysicsParameters) -> str:
+    def _object_id(self, prepared: PreparedScan, learned: bytes, physics: PhysicsParameters) -> str:
         digest = hashlib.blake2b(digest_size=8)
         digest.update(f"{prepared.content_hash} {astuple(physics)} {self.checkpoint_name} {self.seed}".encode())
-        digest.update(encoded.correction_bytes)
+        digest.update(learned)
         return digest.hexdigest()
 
 

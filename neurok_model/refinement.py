@@ -78,6 +78,7 @@ class Refinement:
             share of the watched motion, without the correction.
         misfit: the same with it.
         watched: what was followed.
+        pushed: whether it was told what the object was pushed by.
         displacements: where the watched vertices were seen to go, as seen from the base; None as above.
     """
 
@@ -88,6 +89,7 @@ class Refinement:
     misfit_before: float
     misfit: float
     watched: WatchedVertices
+    pushed: bool
     displacements: Float[Tensor, "f p 3"] | None = None
 
 
@@ -173,7 +175,7 @@ def refine(
     latents = _follow(before, rest, watched, basis)
     misfit_before = _misfit(before, rest, latents, watched)
     if watched.motion < SMALLEST_MOTION:
-        return Refinement(None, None, (), basis, misfit_before, misfit_before, watched)
+        return Refinement(None, None, (), basis, misfit_before, misfit_before, watched, pushed=False)
     generator = torch.Generator().manual_seed(seed)
     draws = encoded.parts[1] + KEPT_WIDTH * torch.randn(1, KEPT_DRAWS, rest.shape[-1], generator=generator).to(rest)
     correction = torch.zeros_like(prior.context[:1])
@@ -200,8 +202,9 @@ def refine(
         moved = after.displacement(torch.cat((rest, latents), dim=1))
     misfit = float(watched.missed(moved).sqrt())
     followed = watched.without_base(moved[:, 1:] - moved[:, :1])[0]
+    taken, pushed = (latents - rest)[0], any(len(each.contacts) > 0 for each in observations)
     return Refinement(
-        correction[0], (latents - rest)[0], watched.frames, basis, misfit_before, misfit, watched, followed
+        correction[0], taken, watched.frames, basis, misfit_before, misfit, watched, pushed, displacements=followed
     )
 
 

@@ -96,6 +96,7 @@ def compile_object(
     subspace: ActiveSubspace | None = None,
     around: Float[Tensor, "c q"] | None = None,
     taken: Float[Tensor, "f k"] | None = None,
+    pushed: bool = False,
     limit: float | None = None,
     size: float = 0.0,
     response: PushResponse | None = None,
@@ -114,6 +115,7 @@ def compile_object(
         around: more configurations around which the decoder is sampled, whatever the prior says of them.
         taken: latents that the object was seen to take, relative to that of the scanned pose: the coordinates are
             those of :func:`watched_subspace`, and the decoder is sampled around them too.
+        pushed: whether it was pushed then by known forces, so that it would have done whatever else it can.
         limit: standard deviations of the prior at which each latent coordinate ends, where the prior is the object's
             own; None for a prior of which only a ball that holds 95 % is known.
         size: longest side of the object, metres; 0 where it does not matter how far a coordinate moves the surface.
@@ -135,7 +137,8 @@ def compile_object(
             least_motion=least_motion,
         )
         if taken is not None:
-            subspace = watched_subspace(subspace, taken, displacement, rest_latent, masses, least_motion, response)
+            sure = None if pushed else response
+            subspace = watched_subspace(subspace, taken, displacement, rest_latent, masses, least_motion, sure)
     basis = subspace.basis
     if taken is not None:
         known = taken.to(basis) @ basis

@@ -66,7 +66,7 @@ def watched_subspace(
         masses: kg of each surface point.
         least_motion: see :func:`active_subspace`.
         response: how the scanned pose answers pushes, in the latent's coordinates; None where the networks are not
-            sure of anything.
+            believed: an object that was pushed from several sides, and went this way alone, has no other.
     """
     taken = taken.to(subspace.basis)
     along = principal_directions(taken)

@@ -131,6 +131,8 @@ def test_the_cache_tells_refined_objects_apart(tmp_path: Path) -> None:
     assert np.abs(poses[0] - poses[1]).max() > 1e-3
     np.testing.assert_array_equal(poses[1], poses[2])
     np.testing.assert_array_equal(poses[0], poses[3])
+    pushed = replace(lifted_top(), contacts=[Push(plain.rest_vertices[0], (0.0, 0.0, 1.0), 0.1)])
+    assert predictor.refine(plain, [pushed]).model.object_id != refined.object_id, "it has no other way then"
 
 
 def test_a_motion_from_elsewhere_is_told_from_the_scanned_pose(box: tuple[Predictor, ObjectModel]) -> None:
