@@ -45,6 +45,11 @@ SECONDS_TO_START = 180.0
 SCAN_SECONDS, SCAN_ATTEMPTS = 15.0, 4
 """How long the node is given to show the object of a scan before the scan is published again, and how often that is."""
 
+SECONDS_OF_A_FIRST_START = 300.0
+"""How long the last attempt waits: on a fresh machine the node's machine code is made first, which takes minutes where
+that is slow and busy.
+"""
+
 Progress = Callable[[str], None]
 
 
@@ -232,7 +237,7 @@ def shown(client: PredictorClient, scan: TriangleMesh | PointCloud) -> ObjectMes
         with contextlib.suppress(NodeUnreachableError):
             return client.wait_for_object(timeout=SCAN_SECONDS)
     client.publish_scan(scan)
-    return client.wait_for_object()
+    return client.wait_for_object(timeout=SECONDS_OF_A_FIRST_START)
 
 
 def _wait_until_ready(client: PredictorClient, node: NodeProcess) -> None:
