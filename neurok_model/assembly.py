@@ -134,7 +134,8 @@ class ObjectParts:
             inner = inner.to(dtype or torch.float64)
         frame = None if physics.support == "anchored" else parts.framed(inner, physics)
         # Around a base that moves gravity acts on the points themselves.
-        seen, moment = None, parts.mass_moment if frame is not None or parts.seen_moment is None else parts.seen_moment
+        moment = parts.seen_moment if frame is None and parts.seen_moment is not None else parts.mass_moment
+        seen = None
         if parts.watched is not None:
             seen = SeenMotion.of_object(parts.watched, parts.region, physics.reach, inner)
         system = build_system(
